@@ -1,0 +1,40 @@
+# Everything one needs, with nothing but Python 3.11+ and make there before.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint bench clean
+
+help:
+	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
+	@echo "make test    run every test"
+	@echo "make lint    ruff, mypy, import contracts"
+	@echo "make bench   measure, side by side"
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sealproof needs Python 3.11 or later; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/python demo/run.py
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/opening.py
+	$(BIN)/python benchmarks/plugin_cost.py
+	$(BIN)/python benchmarks/fleet.py
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

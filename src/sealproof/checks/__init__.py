@@ -1,0 +1,1 @@
+"""Proof: what is looked at, how, and what it adds up to. One module a check, by suite."""

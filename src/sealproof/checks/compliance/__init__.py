@@ -1,0 +1,1 @@
+"""Checks of the compliance suite: one module each, found by the registry."""

@@ -1,0 +1,1 @@
+"""Checks of the load suite: one module each, found by the registry."""

@@ -1,0 +1,1 @@
+"""Checks of the penetration suite: one module each, found by the registry."""

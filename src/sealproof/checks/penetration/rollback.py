@@ -1,0 +1,196 @@
+"""PEN-005: no silent rollback.
+
+An older valid file is put back into a scratch store under each anchor that a host can have, and mixed
+with the newer one line by line; without an anchor the loader has to say so. Then the anchors of this
+host: a store without one is reported, because no file can prove that it is the newest. A policy or a
+log, which could be rolled back as well, is not kept by this release.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+from sealproof.checks.isolation import run_apart
+from sealproof.checks.registry import check
+from sealproof.checks.specimen import Specimen, parts, write_private
+from sealproof.checks.trials import Trials, control
+from sealproof.envelope.freshness import CLOCK_SKEW, Freshness, parse_minimum
+from sealproof.envelope.open import unlock
+from sealproof.envelope.seal import edit
+from sealproof.errors import (
+    CallerError,
+    CannotOpen,
+    ConfigurationError,
+    MalformedFile,
+    SealproofError,
+    StaleFile,
+    UnsafeFile,
+)
+from sealproof.findings import Finding, Severity, failed, passed
+from sealproof.loader.environment import load_environment_secrets
+from sealproof.loader.files import open_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sealproof.checks.context import Context
+
+_MINIMUM, _STATE = "SEALPROOF_MIN_GENERATION", "SEALPROOF_STATE"
+_DIRECTORY = "~/.local/state/sealproof"
+_DAY = 86_400  # seconds
+
+
+@check("PEN-005")
+def no_silent_rollback(ctx: Context) -> Iterator[Finding]:
+    """Yield a finding for the mechanism on scratch copies, and one for the anchors of this host."""
+    for resource, function in (
+        ("older file under an anchor", put_back),
+        ("older and newer lines mixed", mix),
+        ("older file without an anchor", put_back_unanchored),
+    ):
+        directory = ctx.scratch()
+        trials = Trials()
+        trials.add(run_apart(function, directory, {"directory": directory}).returned())
+        yield trials.finding(resource, expected="refused, or named as not protected where nothing can show it")
+    yield _anchor()
+
+
+def _anchor() -> Finding:
+    """Judge what would show this host an older file."""
+    where, expected = "this host", "an anchor outside the file"
+    minimum, state = os.environ.get(_MINIMUM), os.environ.get(_STATE)
+    if minimum:
+        try:
+            return passed(where, f"rollback: protected, generation at least {parse_minimum(minimum)}")
+        except ValueError:
+            return failed(where, f"{_MINIMUM} is no generation", expected=expected, fix=f"export {_MINIMUM}=1")
+    if not state:
+        return failed(
+            where,
+            "rollback: not protected here",
+            expected=expected,
+            fix=f"mkdir -p -m 700 {_DIRECTORY} && export {_STATE}={_DIRECTORY}",
+            severity=Severity.LOW,
+            reason="no freshness anchor is set on this host",
+        )
+    try:
+        with open_root(state) as directory:
+            directory.check_private()
+    except SealproofError as exc:
+        made = f"mkdir -p {shlex.quote(state)} && chmod 700 {shlex.quote(state)}"
+        return failed(where, f"{_STATE} cannot be used: {exc.message}", expected=expected, fix=made)
+    return passed(where, "rollback: protected by high-water marks on this host")
+
+
+class _Store:
+    """A scratch store whose file exists as an older and as two newer generations."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.root = os.path.join(directory, "secrets")
+        self.file = Specimen()
+        self.old = self.file.data
+        self.new, self.other = self._edited("changed"), self._edited("changed otherwise")
+        os.environ["SEALPROOF_KEY_FILE"] = self.file.export(directory)
+
+    def load(self, data: bytes) -> str:
+        """Load `data`, and return what the result says about rollback."""
+        self.file.install(self.root, data)
+        return load_environment_secrets(self.file.tenant, root=self.root, override=True).rollback
+
+    def put_back(self, trials: Trials, what: str, data: bytes, *kinds: type[SealproofError]) -> None:
+        """Load `data`, which has to be refused with the environment unchanged."""
+        with trials.keep_environment(what), trials.refuses(what, *kinds):
+            self.load(data)
+
+    def timed(self, *, saved: int, expires: int) -> bytes:
+        """Return the file with other times, in order otherwise."""
+        lines, trailer = parts(self.old)
+        stated = trailer.replace(f'"saved":{self.file.now}', f'"saved":{saved}')
+        return self.file.forge(lines, trailer=stated.replace('"expires":0', f'"expires":{expires}'))
+
+    def _edited(self, value: str) -> bytes:
+        file = self.file
+        fresh = Freshness(now=file.now)
+        unlocked = unlock(
+            self.old, tenant=file.tenant, environment=file.environment, keys=(file.key_line,), freshness=fresh
+        )
+        changes = dict.fromkeys(file.values, value.encode())
+        return edit(unlocked, changes=changes, writer=file.writer, now=file.now + 1)
+
+
+def put_back(directory: str) -> dict[str, object]:
+    """Put an older file back under each anchor. Runs in a child process."""
+    store, trials = _Store(directory), Trials()
+    os.environ[_MINIMUM] = "3"
+    control("the newer file loads at the pinned minimum", store.load(store.new).startswith("protected"))
+    store.put_back(trials, "older than the pinned minimum", store.old, StaleFile)
+    for text in ("0", "-1", "03", "three"):
+        os.environ[_MINIMUM] = text
+        store.put_back(trials, f"with a pinned minimum of {text}", store.new, ConfigurationError)
+    del os.environ[_MINIMUM]
+    _put_back_marked(store, trials)
+    del os.environ[_STATE]
+    now = int(time.time())
+    store.put_back(trials, "past its expiry", store.timed(saved=now - 2 * _DAY, expires=now - _DAY), StaleFile)
+    ahead = store.timed(saved=now + 2 * CLOCK_SKEW, expires=now + _DAY)
+    store.put_back(trials, "saved ahead of the clock", ahead, StaleFile)
+    trials.control("the file before its expiry", lambda: store.load(store.timed(saved=now, expires=now + _DAY)))
+    return trials.to_plain()
+
+
+def _put_back_marked(store: _Store, trials: Trials) -> None:
+    os.environ[_STATE] = os.path.join(store.directory, "absent")
+    store.put_back(trials, "with no directory of marks", store.new, CallerError)
+    os.environ[_STATE] = state = os.path.join(store.directory, "state")
+    os.mkdir(state, 0o700)
+    trials.control("the newer file leaves a mark", lambda: store.load(store.new).startswith("protected"))
+    store.put_back(trials, "older than the mark", store.old, StaleFile)
+    store.put_back(trials, "another file of the marked generation", store.other, StaleFile)
+    (name,) = os.listdir(state)
+    mark = os.path.join(state, name)
+    with open(mark, "rb") as file:
+        text = file.read()
+    for what, damaged in (
+        ("emptied", b""),
+        ("cut", text[:-2]),
+        ("of another tenant", text.replace(b"scratch-a", b"scratch-b")),
+        ("lowered to zero", text.replace(b'"generation":3', b'"generation":0')),
+    ):
+        write_private(mark, damaged)
+        store.put_back(trials, f"with a mark {what}", store.old, MalformedFile)
+    write_private(mark, text)
+    os.chmod(mark, 0o644)
+    store.put_back(trials, "with a mark that others may read", store.old, UnsafeFile)
+    os.chmod(mark, 0o600)
+    trials.control("the newer file", lambda: store.load(store.new).startswith("protected"))
+
+
+def mix(directory: str) -> dict[str, object]:
+    """Mix the lines of two generations, and put back a file of an epoch that is gone. Runs in a child process."""
+    store, trials = _Store(directory), Trials()
+    old, new = (data.splitlines(keepends=True) for data in (store.old, store.new))
+    control("the newer file loads", store.load(store.new))
+    for place in range(2, len(old)):
+        mixed = [*new[:place], old[place], *new[place + 1 :]]
+        store.put_back(trials, f"line {place} of the older file in the newer one", b"".join(mixed), CannotOpen)
+        mixed = [*old[:place], new[place], *old[place + 1 :]]
+        store.put_back(trials, f"line {place} of the newer file in the older one", b"".join(mixed), CannotOpen)
+    raised = store.old.replace(b'"generation":2', b'"generation":4')
+    store.put_back(trials, "older file with its generation raised", raised, CannotOpen)
+    host = Specimen(epoch=2, writer=store.file.writer)
+    os.environ["SEALPROOF_KEY_FILE"] = host.export(directory)
+    store.put_back(trials, "file of an epoch whose key is gone", store.old, CannotOpen)
+    trials.control("the file of the present epoch", lambda: store.load(host.data))
+    return trials.to_plain()
+
+
+def put_back_unanchored(directory: str) -> dict[str, object]:
+    """Put the older file back where nothing can show it: the result has to say so. Runs in a child process."""
+    store, trials = _Store(directory), Trials()
+    control("the newer file loads", store.load(store.new))
+    trials.holds("the loader keeps silent", store.load(store.old) == "not protected")
+    return trials.to_plain()

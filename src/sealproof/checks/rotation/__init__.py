@@ -1,0 +1,1 @@
+"""Checks of the rotation suite: one module each, found by the registry."""

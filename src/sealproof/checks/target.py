@@ -1,0 +1,100 @@
+"""What a run looks at: a store, the source tree around it, a clock and a profile."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sealproof.compliance import profiles
+from sealproof.errors import CallerError, UnknownTenant
+from sealproof.findings import Scope
+from sealproof.loader.tenant import DEFAULT_ENVIRONMENT
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.foundation import work_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealproof.compliance.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """A target as plain data, so that it travels to worker processes."""
+
+    root: str
+    source: str = ""
+    """The source tree to scan; empty means the repository or directory around the store."""
+    profile: str = ""
+    """Overrides the profile that each environment's name chooses."""
+    tenants: tuple[str, ...] = ()
+    """Tenants to look at; empty means all."""
+    now: int | None = None
+    """Unix seconds to judge ages by; None means the host's clock."""
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    """Parameters that settings tighten."""
+
+
+class Target:
+    """One run's view of a store. Opens nothing before it is asked."""
+
+    def __init__(self, spec: TargetSpec) -> None:
+        self.spec = spec
+        self.root = spec.root
+        self.custodian = Custodian(spec.root)
+
+    def __repr__(self) -> str:
+        return f"Target({self.root!r})"
+
+    @property
+    def now(self) -> int:
+        """Return the time to judge ages by, in unix seconds."""
+        return int(time.time()) if self.spec.now is None else self.spec.now
+
+    @cached_property
+    def source(self) -> str:
+        """Return the source tree: as named, or the repository around the store, or the store's parent."""
+        if self.spec.source:
+            if not os.path.isdir(self.spec.source):
+                message = f"there is no source directory {self.spec.source}"
+                raise CallerError(message, hint="--source DIR")
+            return os.path.abspath(self.spec.source)
+        return work_tree(self.root) or os.path.dirname(os.path.abspath(self.root))
+
+    @cached_property
+    def tenants(self) -> tuple[str, ...]:
+        """Return the tenants that are looked at. Raises StoreNotFound, UnknownTenant."""
+        present = self.custodian.store.tenants()
+        unknown = [tenant for tenant in self.spec.tenants if tenant not in present]
+        if unknown:
+            message = f"{self.root} has no tenant {', '.join(unknown)}"
+            raise UnknownTenant(message, hint=f"known: {', '.join(present[:10]) or 'none'}", names=tuple(unknown))
+        return tuple(tenant for tenant in present if not self.spec.tenants or tenant in self.spec.tenants)
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Return a scope for every tenant's environment that is looked at."""
+        environments = self.custodian.store.environments
+        return tuple(
+            Scope(tenant, environment)
+            for tenant in self.tenants
+            for environment in (environments(tenant) or (DEFAULT_ENVIRONMENT,))
+        )
+
+    def profile(self, scope: Scope) -> Profile:
+        """Return the parameters that govern `scope`; the store as a whole is as strict as its strictest file."""
+        if self.spec.profile:
+            chosen = profiles.profile(self.spec.profile)
+        elif scope.tenant:
+            chosen = profiles.profile_for(scope.environment)
+        else:
+            serious = any(item.environment != DEFAULT_ENVIRONMENT for item in self.scopes)
+            chosen = profiles.profile("production" if serious else "development")
+        return profiles.tighten(chosen, self.spec.overrides) if self.spec.overrides else chosen
+
+    def at(self, root: str) -> Target:
+        """Return the same target over another store root, for scratch copies."""
+        return Target(replace(self.spec, root=root))

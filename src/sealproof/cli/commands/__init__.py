@@ -1,0 +1,1 @@
+"""One module a command: its docstring is its help, `configure` its options, `run` its work."""

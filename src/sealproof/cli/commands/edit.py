@@ -1,0 +1,81 @@
+"""Edit a tenant's secrets in your editor (VISUAL, EDITOR, then vi). Plain text stays in memory.
+
+What you save becomes the tenant's secrets: a line more is a secret more, a line less is one less.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from sealproof.cli import arguments, console
+from sealproof.cli.changes import check_description, describe, note_dotenv, report
+from sealproof.cli.memory_file import memory_directory
+from sealproof.errors import CallerError, InvalidDotenv, ToolFailed
+from sealproof.loader.environment import plain_names
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.dotenv_text import DOTENV_MAX, DotenvText, read_dotenv, write_dotenv
+
+if TYPE_CHECKING:
+    from sealproof.cli.arguments import Arguments, Parser
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("tenant", metavar="TENANT")
+    arguments.add_environment(parser)
+    arguments.add_allow(parser)
+    arguments.add_description(parser)
+
+
+def run(args: Arguments) -> int:
+    """Open, edit in memory, seal what was saved."""
+    environment = arguments.environment_of(args)
+    custodian = Custodian(args.root)
+    check_description(custodian, args.tenant, args)
+    unlocked = custodian.open(args.tenant, environment)
+    before = write_dotenv(plain_names(unlocked.values()))
+    with memory_directory() as directory:
+        edited = _edited(os.path.join(directory, f"{args.tenant}.env"), before)
+    if edited is None:
+        console.answer(f"{args.tenant}/{environment} unchanged: nothing was saved")
+        return 0
+    change = custodian.replace(unlocked, edited.values, allow=args.allow)
+    note_dotenv(edited)
+    report(f"{args.tenant}/{environment}", change)
+    describe(custodian, args.tenant, args)
+    return 0
+
+
+def _edited(path: str, before: str) -> DotenvText | None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(before)
+    while True:
+        _run_editor(path)
+        with open(path, "rb") as saved:
+            text = saved.read(DOTENV_MAX + 1)
+        if text == before.encode():
+            return None
+        try:
+            return read_dotenv(text, path="the edited text")
+        except InvalidDotenv as error:
+            if not sys.stdin.isatty():
+                raise
+            console.error(error)
+            if not console.confirm("Edit it again? (no throws the edit away)"):
+                raise
+
+
+def _run_editor(path: str) -> None:
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    try:
+        answer = subprocess.run([*editor, path], check=False)  # noqa: S603 - the user's own editor, no shell
+    except (OSError, IndexError) as exc:
+        message = f"the editor {' '.join(editor)!r:.100} cannot be started"
+        raise CallerError(message, hint="EDITOR=nano sealproof edit TENANT") from exc
+    if answer.returncode:
+        message = f"the editor ended with status {answer.returncode}, so nothing was sealed"
+        raise ToolFailed(message, hint="sealproof edit TENANT")

@@ -1,0 +1,55 @@
+"""Let others open a tenant's file with a key of their own, or no longer.
+
+  sealproof recipient add TENANT PUBLIC_KEY       one line more in the file
+  sealproof recipient remove TENANT PUBLIC_KEY    a new data key, every value sealed again
+  sealproof recipient list TENANT
+
+Who was removed has read what was there: set new values for what they must not know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealproof.cli import arguments, console
+from sealproof.envelope.grammar import KEY_BYTES, decode_exactly
+from sealproof.errors import CallerError, MalformedFile
+from sealproof.vault.custodian import Custodian
+
+if TYPE_CHECKING:
+    from sealproof.cli.arguments import Arguments, Parser
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("action", metavar="ACTION", choices=("add", "remove", "list"), help="add | remove | list")
+    parser.add_argument("tenant", metavar="TENANT")
+    parser.add_argument(
+        "public", metavar="PUBLIC_KEY", nargs="?", default="", help="as `key init --recipient` printed it"
+    )
+    arguments.add_environment(parser)
+
+
+def run(args: Arguments) -> int:
+    """Change or list the readers."""
+    environment = arguments.environment_of(args)
+    custodian = Custodian(args.root)
+    if args.action == "list":
+        for reader in custodian.envelope(args.tenant, environment).readers:
+            console.answer(reader.text)
+        return 0
+    change = custodian.add_reader if args.action == "add" else custodian.remove_reader
+    done = change(args.tenant, environment, _public(args.public))
+    count = len(custodian.envelope(args.tenant, environment).readers)
+    console.answer(f"{args.tenant}/{environment} has {count} recipients at generation {done.generation}")
+    if args.action == "remove":
+        console.say(f"they may keep what they have read: sealproof set {args.tenant} NAME --generate")
+    return 0
+
+
+def _public(text: str) -> bytes:
+    try:
+        return decode_exactly(text, KEY_BYTES)
+    except MalformedFile:
+        message = f"{text!r:.60} is no recipient's public key"
+        raise CallerError(message, hint="sealproof key init --recipient FILE prints one") from None

@@ -1,0 +1,69 @@
+"""Three sample tenants with the names that such services really have, and values drawn at random."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.dotenv_text import read_dotenv
+from sealproof.vault.inventory import describe_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TENANTS = {"northwind": "music discovery", "bluefin": "podcast charts", "harbor": "radio monitoring"}
+ENVIRONMENT = "development"
+
+
+def dotenv_of(tenant: str) -> str:
+    """Return a realistic plain dotenv file of `tenant`, every secret new."""
+    token, hexa = secrets.token_urlsafe, secrets.token_hex
+    password = token(24)
+    return f"""\
+# {TENANTS[tenant]}
+SPOTIFY_CLIENT_ID={hexa(16)}
+SPOTIFY_CLIENT_SECRET={hexa(16)}
+SPOTIFY_REDIRECT_URI=http://127.0.0.1:8888/callback
+
+POSTGRES_HOST=127.0.0.1
+POSTGRES_PORT=5432
+POSTGRES_DB={tenant}
+POSTGRES_USER={tenant}_app
+POSTGRES_PASSWORD={password}
+DATABASE_URL="postgresql://{tenant}_app:{password}@127.0.0.1:5432/{tenant}?sslmode=require"
+
+REDIS_HOST=127.0.0.1
+REDIS_PORT=6379
+REDIS_PASSWORD={token(24)}
+
+JWT_SECRET_KEY={token(48)}
+JWT_ALGORITHM=HS256
+JWT_EXPIRATION_HOURS=24
+
+ML_MODEL_PATH=./models/{tenant}
+ML_CACHE_DIR=./cache/{tenant}
+
+LOG_LEVEL=INFO
+AUDIT_LOG_PATH=./logs/{tenant}-audit.log
+METRICS_ENABLED=true
+PROMETHEUS_PORT=9090
+GRAFANA_API_TOKEN=glsa_{token(24)}
+"""
+
+
+def fill(root: str) -> Iterator[str]:
+    """Seal the sample tenants into the store at `root`, and yield a line for each."""
+    custodian = Custodian(root)
+    for tenant, purpose in TENANTS.items():
+        if tenant in custodian.store.tenants():
+            yield f"{tenant} is there already, and was left as it is"
+            continue
+        values = read_dotenv(dotenv_of(tenant).encode(), path=f"{tenant}.env").values
+        custodian.seal(tenant, ENVIRONMENT, values)
+        names = "".join(f"{name}=\n" for name in values)
+        custodian.store.write_beside(tenant, ".env.example", names.encode())
+        describe_missing(
+            custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
+        )
+        yield f"sealed {len(values)} values of {tenant}"

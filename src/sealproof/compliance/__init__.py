@@ -1,0 +1,1 @@
+"""What is checked, why, by which limits, and which frameworks' controls it speaks to."""

@@ -1,0 +1,110 @@
+"""What a run's evidence says about each framework's controls.
+
+A control is supported only if at least one of its checks passed and none failed. A waived failure
+still contradicts: a waiver moves the gate, not the evidence. A declared record is no evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from sealproof.findings import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from sealproof.compliance.catalogue import Catalogue
+    from sealproof.compliance.frameworks import Framework, Reach
+    from sealproof.findings import CheckResult, RunResult
+
+EVALUATED = frozenset({Status.PASS, Status.FAIL, Status.WAIVED})
+"""The states in which a result holds evidence."""
+
+_AGAINST = frozenset({Status.FAIL, Status.WAIVED})
+
+
+class Claim(Enum):
+    """What evidence says about one control: never more than this."""
+
+    SUPPORTS = "evidence supports"
+    CONTRADICTS = "evidence contradicts"
+    NONE = "no evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control and what this run has about it."""
+
+    id: str
+    title: str
+    claim: Claim
+    waived: bool
+    """The evidence contradicts, and a waiver covers all that does."""
+    declared: bool
+    """A signed record was found; its truth was not tested."""
+    checks: tuple[str, ...]
+    """All checks that are mapped to it, whether they ran or not."""
+    ran: int
+    """How many of them gave evidence over at least one scope."""
+    items: int
+    """Results of these checks that could hold evidence."""
+    evaluated: int
+    """Results of these checks that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One framework and its mapped controls, in the framework's order."""
+
+    framework: Framework
+    reach: Reach
+    controls: tuple[Control, ...]
+
+    def count(self, claim: Claim) -> int:
+        """Return how many controls the evidence says `claim` about."""
+        return sum(control.claim is claim for control in self.controls)
+
+
+def coverage(run: RunResult, catalogue: Catalogue) -> tuple[Coverage, ...]:
+    """Return what the run says about each framework it was made for (all, unless it was narrowed)."""
+    states: dict[str, list[CheckResult]] = {}
+    for result in run.results:
+        states.setdefault(result.check, []).append(result)
+    return tuple(
+        _framework(framework, catalogue, states)
+        for framework in catalogue.frameworks.values()
+        if not run.frameworks or framework.id in run.frameworks
+    )
+
+
+def claim(present: AbstractSet[Status]) -> Claim:
+    """Return what results in the states `present` say together."""
+    if present & _AGAINST:
+        return Claim.CONTRADICTS
+    return Claim.SUPPORTS if Status.PASS in present else Claim.NONE
+
+
+def _framework(framework: Framework, catalogue: Catalogue, states: Mapping[str, Sequence[CheckResult]]) -> Coverage:
+    mapped = catalogue.mapped(framework.id)
+    controls = tuple(_control(control, framework.titles[control], checks, states) for control, checks in mapped.items())
+    return Coverage(framework, catalogue.reach(framework.id), controls)
+
+
+def _control(control: str, title: str, checks: tuple[str, ...], states: Mapping[str, Sequence[CheckResult]]) -> Control:
+    results = [result for check in checks for result in states.get(check, ())]
+    present = {result.status for result in results}
+    said = claim(present)
+    return Control(
+        id=control,
+        title=title,
+        claim=said,
+        waived=said is Claim.CONTRADICTS and Status.FAIL not in present,
+        declared=Status.DECLARED in present,
+        checks=checks,
+        ran=len({result.check for result in results if result.status in EVALUATED}),
+        items=sum(result.status is not Status.NOT_APPLICABLE for result in results),
+        evaluated=sum(result.status in EVALUATED for result in results),
+    )

@@ -1,0 +1,41 @@
+"""The table of formats: a report's files by name, and the function that makes each.
+
+A new format is one module with a `render` of this shape and one line here. Writing, signing and
+verifying take it from the table.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sealproof.reports import attestation, html, results
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealproof.compliance.catalogue import Catalogue
+    from sealproof.findings import RunResult
+
+
+class Renderer(Protocol):
+    """Makes one file of a report: a pure function, the same bytes for the same run."""
+
+    def __call__(self, run: RunResult, catalogue: Catalogue, *, signer: str) -> bytes:
+        """Return the file. `signer` is the report key's fingerprint, or empty for an unsigned report."""
+
+
+def _results(run: RunResult, catalogue: Catalogue, *, signer: str) -> bytes:  # noqa: ARG001 - the shape of a Renderer
+    return results.encode(run, catalogue)
+
+
+RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType({results.NAME: _results, html.NAME: html.render})
+"""Every file that a report has, but for its attestation."""
+
+OURS: Final = frozenset({*RENDERERS, attestation.NAME})
+"""Every name that may stand in a report's directory."""
+
+
+def render_all(run: RunResult, catalogue: Catalogue, *, signer: str) -> dict[str, bytes]:
+    """Return every file of a report, by name."""
+    return {name: render(run, catalogue, signer=signer) for name, render in RENDERERS.items()}

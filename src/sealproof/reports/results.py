@@ -1,0 +1,292 @@
+"""`results.json`: a run as canonical JSON, the one source that every other format is made from.
+
+`results.schema.json` describes the same document to programs; `decode` is as strict as that schema.
+The document states the run's verdict and, beside each result, the check's title and its controls, so
+that a reader needs neither our code nor our catalogue. `decode` leaves those statements alone;
+`sealproof.reports.verify` recounts them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealproof.compliance import catalogue as shipped
+from sealproof.errors import EvidenceRejected
+from sealproof.findings import (
+    CheckResult,
+    Evidence,
+    ExitCode,
+    Finding,
+    Input,
+    NotRun,
+    RunResult,
+    Scope,
+    Severity,
+    Status,
+    Verdict,
+    verdict,
+)
+from sealproof.reports._reader import HEX_DIGEST, Node, parse
+from sealproof.reports._times import stamp
+from sealproof.signing import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealproof.compliance.catalogue import Catalogue, Check
+
+NAME = "results.json"
+SCHEMA = "sealproof-results/1"
+TOOL = "sealproof"
+
+_CHECK = re.compile(r"[A-Z]{2,8}-[0-9]{3}")
+_VERSION = re.compile(r"[0-9A-Za-z.+!_-]{1,64}")
+
+_FINDING = ("status", "resource", "observed", "expected", "fix", "severity", "reason")
+_RESULT = (
+    *("check", "version", "scope", "status", "severity", "evidence", "started", "ended"),
+    *("findings", "inputs", "parameters", "optional"),
+)
+_RUN = (
+    *("id", "number", "previous", "profile", "gate", "report_level", "started", "ended"),
+    *("frameworks", "tenants", "rollback", "notes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A decoded `results.json`: the run, and the verdict that the document states about it."""
+
+    run: RunResult
+    stated: Verdict
+
+
+def encode(run: RunResult, catalogue: Catalogue | None = None) -> bytes:
+    """Return `run` as canonical JSON, with titles and controls from `catalogue` (default: the one shipped).
+
+    A text that UTF-8 cannot hold (a lone surrogate out of a file name) is written as its escape.
+
+    Raises EvidenceRejected if a result is of a check that the catalogue does not have.
+    """
+    known = shipped.load() if catalogue is None else catalogue
+    return canonical(
+        _utf8(
+            {
+                "schema": SCHEMA,
+                "tool": {"name": TOOL, "version": run.tool_version},
+                "catalogue": {"version": run.catalogue_version, "digest": run.catalogue_digest},
+                "run": _run_fields(run),
+                "verdict": verdict_to_dict(verdict(run.results, run.gate)),
+                "results": [_explained(result, known) for result in run.results],
+                "not_run": [
+                    {"check": _known(skipped.check, known).id, "reason": skipped.reason} for skipped in run.not_run
+                ],
+            }
+        )
+    )
+
+
+def decode(data: bytes) -> RunResult:
+    """Return the run that `encode` wrote.
+
+    Raises EvidenceRejected, naming the field, on anything that `encode` does not write.
+    """
+    return read(data).run
+
+
+def read(data: bytes) -> Document:
+    """Return the run and the verdict that the document states, not yet compared with each other.
+
+    Raises EvidenceRejected, naming the field.
+    """
+    fields = parse(data, NAME).fields("schema", "tool", "catalogue", "run", "verdict", "results", "not_run")
+    if fields["schema"].text() != SCHEMA:
+        fields["schema"].refuse(f"is not {SCHEMA}")
+    tool = fields["tool"].fields("name", "version")
+    if tool["name"].text() != TOOL:
+        tool["name"].refuse(f"is not {TOOL}")
+    named = fields["catalogue"].fields("version", "digest")
+    run = fields["run"].fields(*_RUN)
+    decoded = RunResult(
+        run_id=run["id"].text(empty=False),
+        number=run["number"].integer(1),
+        previous=run["previous"].text(HEX_DIGEST),
+        tool_version=tool["version"].text(_VERSION, empty=False),
+        catalogue_version=named["version"].text(_VERSION, empty=False),
+        catalogue_digest=named["digest"].text(HEX_DIGEST, empty=False),
+        profile=run["profile"].text(),
+        gate=run["gate"].member(Severity),
+        report_level=run["report_level"].member(Severity),
+        started=run["started"].instant(),
+        ended=run["ended"].instant(),
+        frameworks=_texts(run["frameworks"]),
+        tenants=_texts(run["tenants"]),
+        rollback=run["rollback"].text(),
+        results=tuple(_result(node, explained=True) for node in fields["results"].items()),
+        not_run=tuple(_not_run(node) for node in fields["not_run"].items()),
+        notes=_texts(run["notes"]),
+    )
+    return Document(decoded, _verdict(fields["verdict"]))
+
+
+def result_to_dict(result: CheckResult) -> dict[str, object]:
+    """Return one result as plain data: what travels between the processes of one test run."""
+    plain = _utf8(_result_fields(result))
+    assert isinstance(plain, dict)  # noqa: S101 - narrows for the type checker; the line above made it
+    return plain
+
+
+def result_from_dict(fields: Mapping[str, object]) -> CheckResult:
+    """Return the result that `result_to_dict` wrote.
+
+    Raises EvidenceRejected, naming the field.
+    """
+    return _result(Node(dict(fields), ""), explained=False)
+
+
+def verdict_to_dict(outcome: Verdict) -> dict[str, object]:
+    """Return a verdict as it stands in `results.json` and in the attestation."""
+    return {
+        "exit_code": int(outcome.exit_code),
+        "counts": dict(outcome.counts),
+        "gating": outcome.gating,
+        "evaluated": outcome.evaluated,
+        "total": outcome.total,
+    }
+
+
+def _run_fields(run: RunResult) -> dict[str, object]:
+    return {
+        "id": run.run_id,
+        "number": run.number,
+        "previous": run.previous,
+        "profile": run.profile,
+        "gate": run.gate.value,
+        "report_level": run.report_level.value,
+        "started": stamp(run.started),
+        "ended": stamp(run.ended),
+        "frameworks": list(run.frameworks),
+        "tenants": list(run.tenants),
+        "rollback": run.rollback,
+        "notes": list(run.notes),
+    }
+
+
+def _explained(result: CheckResult, catalogue: Catalogue) -> dict[str, object]:
+    check = _known(result.check, catalogue)
+    controls = {framework: list(ids) for framework, ids in check.mappings.items()}
+    return _result_fields(result) | {"title": check.title, "controls": controls}
+
+
+def _known(check_id: str, catalogue: Catalogue) -> Check:
+    check = catalogue.checks.get(check_id)
+    if check is None:
+        message = f"catalogue {catalogue.version} has no check {check_id!a}"
+        raise EvidenceRejected(message, hint="use the catalogue that the run used", names=(check_id,))
+    return check
+
+
+def _result_fields(result: CheckResult) -> dict[str, object]:
+    return {
+        "check": result.check,
+        "version": result.version,
+        "scope": {"tenant": result.scope.tenant, "environment": result.scope.environment},
+        "status": result.status.value,
+        "severity": result.severity.value,
+        "evidence": result.evidence.value,
+        "started": stamp(result.started),
+        "ended": stamp(result.ended),
+        "findings": [_finding_fields(finding) for finding in result.findings],
+        "inputs": [{"name": item.name, "sha256": item.sha256} for item in result.inputs],
+        "parameters": [{"name": name, "value": value} for name, value in result.parameters],
+        "optional": result.optional,
+    }
+
+
+def _finding_fields(finding: Finding) -> dict[str, object]:
+    return {
+        "status": finding.status.value,
+        "resource": finding.resource,
+        "observed": finding.observed,
+        "expected": finding.expected,
+        "fix": finding.fix,
+        "severity": finding.severity.value if finding.severity else None,
+        "reason": finding.reason,
+    }
+
+
+def _result(node: Node, *, explained: bool) -> CheckResult:
+    extra = ("title", "controls") if explained else ()
+    fields = node.fields(*_RESULT, *extra)
+    if explained:
+        fields["title"].text()
+        for ids in fields["controls"].table().values():
+            _texts(ids)
+    scope = fields["scope"].fields("tenant", "environment")
+    parameters = [pair.fields("name", "value") for pair in fields["parameters"].items()]
+    return CheckResult(
+        check=fields["check"].text(_CHECK, empty=False),
+        version=fields["version"].integer(1),
+        scope=Scope(scope["tenant"].text(), scope["environment"].text()),
+        status=fields["status"].member(Status),
+        severity=fields["severity"].member(Severity),
+        evidence=fields["evidence"].member(Evidence),
+        started=fields["started"].instant(),
+        ended=fields["ended"].instant(),
+        findings=tuple(_finding(item) for item in fields["findings"].items()),
+        inputs=tuple(_input(item) for item in fields["inputs"].items()),
+        parameters=tuple((pair["name"].text(), pair["value"].text()) for pair in parameters),
+        optional=fields["optional"].flag(),
+    )
+
+
+def _finding(node: Node) -> Finding:
+    fields = node.fields(*_FINDING)
+    severity = fields["severity"]
+    return Finding(
+        status=fields["status"].member(Status),
+        resource=fields["resource"].text(),
+        observed=fields["observed"].text(),
+        expected=fields["expected"].text(),
+        fix=fields["fix"].text(),
+        severity=None if severity.value is None else severity.member(Severity),
+        reason=fields["reason"].text(),
+    )
+
+
+def _input(node: Node) -> Input:
+    fields = node.fields("name", "sha256")
+    return Input(fields["name"].text(), fields["sha256"].text(HEX_DIGEST, empty=False))
+
+
+def _not_run(node: Node) -> NotRun:
+    fields = node.fields("check", "reason")
+    return NotRun(fields["check"].text(_CHECK, empty=False), fields["reason"].text())
+
+
+def _verdict(node: Node) -> Verdict:
+    fields = node.fields("exit_code", "counts", "gating", "evaluated", "total")
+    counts = fields["counts"].fields(*(status.value for status in Status))
+    return Verdict(
+        exit_code=fields["exit_code"].member(ExitCode),
+        counts=tuple((status.value, counts[status.value].integer()) for status in Status),
+        gating=fields["gating"].integer(),
+        evaluated=fields["evaluated"].integer(),
+        total=fields["total"].integer(),
+    )
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(item.text() for item in node.items())
+
+
+def _utf8(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_utf8(key): _utf8(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_utf8(item) for item in value]
+    return value

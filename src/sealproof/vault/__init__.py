@@ -1,0 +1,1 @@
+"""Custody: who keeps tenants' files and keys, and how they change without loss."""

@@ -1,0 +1,52 @@
+"""How far this host has seen the log grow: a high-water mark beside the keys.
+
+Written after each durable batch and never synced: it survives a killed process, and after a power
+failure is at worst older than the log. So a log that is shorter than its mark was cut, or replaced
+by an older copy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sealproof.errors import MalformedFile
+from sealproof.loader.files import unavailable
+
+if TYPE_CHECKING:
+    from sealproof.loader.files import Directory
+
+_NAME = "mark"
+_BYTES = 17  # 16 digits and a line feed
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Mark:
+    """The number of records that were acknowledged."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, directory: Directory) -> None:
+        """Open it, made on first use. Raises FileUnavailable."""
+        try:
+            self._fd = os.open(_NAME, _FLAGS, 0o600, dir_fd=directory.fd)
+        except OSError as exc:
+            raise unavailable(f"{directory.path}/{_NAME}", exc) from exc
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+    def read(self) -> int:
+        """Return the mark; 0 before the first one. Raises MalformedFile, OSError."""
+        text = os.pread(self._fd, _BYTES + 1, 0)
+        if not text:
+            return 0
+        if len(text) != _BYTES or not text[:-1].isdigit():
+            message = f"the {_NAME} of an audit log is not {_BYTES - 1} digits"
+            raise MalformedFile(message, hint="restore keys/audit/ from its backup, together with audit/")
+        return int(text)
+
+    def write(self, size: int) -> None:
+        """Raise the mark. Raises OSError."""
+        os.pwrite(self._fd, b"%016d\n" % size, 0)
