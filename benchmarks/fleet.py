@@ -1,6 +1,6 @@
 """Scan a fleet: tenants a second for the checks that run once a tenant, in threads and in processes.
 
-    python benchmarks/fleet.py [--tenants 100]
+python benchmarks/fleet.py [--tenants 100]
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def _fill(root: str, tenants: int) -> None:
     for number in range(tenants):
         tenant = f"tenant-{number:04}"
         custodian.seal(tenant, "development", {name: generate_secure_key().encode() for name in names})
-        describe_missing(
-            custodian.store, tenant, names, owner="bench", purpose="measured", rotation_days=90
-        )
+        describe_missing(custodian.store, tenant, names, owner="bench", purpose="measured", rotation_days=90)
 
 
 if __name__ == "__main__":

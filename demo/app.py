@@ -6,6 +6,7 @@ from sealproof import SealproofError, load_environment_secrets
 
 
 def main() -> int:
+    """Start, or say why not."""
     try:
         loaded = load_environment_secrets()  # tenant, root and key come from the environment
     except SealproofError as error:

@@ -62,7 +62,8 @@ def main() -> int:
 
     print(f"\nThe gate was met, and it caught the fault that was planted. {time.monotonic() - started:.0f} s.")
     print(f"  report  {os.path.relpath(PROJECT / 'report' / 'report.html')}")
-    print(f"  verify  cd {os.path.relpath(PROJECT)} && {os.path.relpath(sys.executable, PROJECT)} -m sealproof {' '.join(verify)}")
+    python = os.path.relpath(sys.executable, PROJECT)
+    print(f"  verify  cd {os.path.relpath(PROJECT)} && {python} -m sealproof {' '.join(verify)}")
     return 0
 
 

@@ -19,14 +19,23 @@ class Project:
         self.path = path
         own = ("SEALPROOF_", "MASTER_SECRET_KEY", "GIT_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-        author = {f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        author = {
+            f"GIT_{who}_{what}": "test@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
         bin_directory = str(Path(sys.executable).parent)
         self.environment = kept | author | {"PATH": f"{bin_directory}:{os.environ['PATH']}", "HOME": str(path.parent)}
 
     def type(self, command: str, *, expected: int | None = 0, stdin: str = "") -> str:
         """Type `command` in the project's directory and return what it answered."""
         answer = subprocess.run(
-            command, shell=True, cwd=self.path, env=self.environment, input=stdin, capture_output=True, text=True, check=False
+            command,
+            shell=True,
+            cwd=self.path,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if expected is not None:
             assert answer.returncode == expected, f"{command}: {answer.returncode}\n{answer.stdout}\n{answer.stderr}"

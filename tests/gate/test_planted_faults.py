@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+
 from sealproof.vault.custodian import Custodian
 
 HARBOR = "secrets/tenants/harbor/.env.enc"

@@ -64,7 +64,7 @@ def test_a_shorter_rotation_interval_tightens_and_a_longer_one_does_not_loosen(g
 def test_runs_form_a_chain_and_each_report_verifies(gate):
     first = run_gate(gate())
     write(gate(), first)
-    attestation = (gate().report_dir + "/" + ATTESTATION)
+    attestation = gate().report_dir + "/" + ATTESTATION
     with open(attestation, "rb") as file:
         digest = sha256(file.read()).hex()
     second = run_gate(gate())

@@ -13,7 +13,7 @@ from sealproof.checks.runner import Item, Plan, Selection, plan, run
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import CallerError, StaleFile
-from sealproof.findings import Finding, Scope, Severity, Status, failed, not_applicable, passed
+from sealproof.findings import Finding, Scope, Severity, Status, aggregate, failed, not_applicable, passed
 
 SCOPE = Scope("aurora", "development")
 
@@ -142,8 +142,6 @@ def test_an_empty_plan_runs_nothing(store):
 @given(st.lists(st.sampled_from(list(Status)), max_size=6))
 def test_less_evidence_never_looks_better(statuses):
     """Taking findings away from a scope never turns it from bad to passed, but to not evaluated."""
-    from sealproof.findings import aggregate
-
     findings = [Finding(status, str(number), "") for number, status in enumerate(statuses)]
     whole = aggregate(findings)
     assert aggregate([]) is Status.NOT_EVALUATED

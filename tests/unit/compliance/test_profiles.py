@@ -139,7 +139,7 @@ def test_an_unknown_profile_is_refused() -> None:
 
 def test_a_profile_travels_to_a_worker_process() -> None:
     sent = tighten(profile("production"), {"load_users": 12})
-    assert pickle.loads(pickle.dumps(sent)) == sent  # noqa: S301 - our own bytes
+    assert pickle.loads(pickle.dumps(sent)) == sent
 
 
 overrides = st.dictionaries(st.sampled_from(sorted(DEFAULTS)), st.integers(-5, 2**54), max_size=6)

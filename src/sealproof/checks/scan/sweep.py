@@ -19,8 +19,6 @@ from sealproof.envelope.parse import parse
 from sealproof.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sealproof.checks.scan.detectors import Answer, Detectors, Found
     from sealproof.checks.scan.files import Listing
     from sealproof.checks.scan.live_values import Place
@@ -131,19 +129,16 @@ class Sweep:
             self.unparsed.append(self.shown(entry.path))
         if answer.hints:
             self.hints[entry] += answer.hints
+        alike = [self._spot(entry, document, found.line) for found in answer.lookalikes]
         for found in answer.tokens:
             spot = self._spot(entry, document, found.line)
             if found.detector != PRIVATE_KEY:
                 self.tokens[spot].append(found.detector)
             elif spot not in self.keys:
-                self._lookalikes([spot])  # a header without a key behind it
-        self._lookalikes(self._spot(entry, document, found.line) for found in answer.lookalikes)
-
-    def _lookalikes(self, spots: Iterable[Spot]) -> None:
-        for spot in spots:
-            self.lookalike_count += 1
-            if len(self.lookalikes) < _LISTED_MAX:
-                self.lookalikes.append(spot)
+                alike.append(spot)  # a header without a key behind it
+        alike.sort(key=lambda spot: spot.line)
+        self.lookalike_count += len(alike)
+        self.lookalikes += alike[: max(_LISTED_MAX - len(self.lookalikes), 0)]
 
     def _spot(self, entry: Entry, document: Document, line: int) -> Spot:
         shown = self.shown(entry.path)

@@ -1,12 +1,12 @@
 """Where a log and its keys lie: `audit/<tenant>/` and `keys/audit/<tenant>/` below a store's root.
 
-    audit/.reserve                      what a full disk is recorded from, for the whole store
-    audit/<tenant>/<first>.jsonl        segments, named by the sequence number they begin with
-    audit/<tenant>/start.jsonl          what a pruned log begins with
-    keys/audit/<tenant>/log.key         turns secret names into digests
-    keys/audit/<tenant>/epoch-<n>.key   the signing key of the epoch under way; its predecessors are destroyed
-    keys/audit/<tenant>/subjects/       one key a person or program; destroying it erases the pseudonym
-    keys/signing/audit-<tenant>.pub     the first public key: what a verifier pins
+audit/.reserve                      what a full disk is recorded from, for the whole store
+audit/<tenant>/<first>.jsonl        segments, named by the sequence number they begin with
+audit/<tenant>/start.jsonl          what a pruned log begins with
+keys/audit/<tenant>/log.key         turns secret names into digests
+keys/audit/<tenant>/epoch-<n>.key   the signing key of the epoch under way; its predecessors are destroyed
+keys/audit/<tenant>/subjects/       one key a person or program; destroying it erases the pseudonym
+keys/signing/audit-<tenant>.pub     the first public key: what a verifier pins
 """
 
 from __future__ import annotations

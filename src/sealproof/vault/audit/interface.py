@@ -67,7 +67,7 @@ class Receipt(NamedTuple):
 
     first: int
     """Sequence number of the first of them; the others follow it."""
-    count: int
+    records: int
     at: int
     """Their time, in unix milliseconds."""
     epoch: int

@@ -158,7 +158,7 @@ class AuditLog:
         else:
             self._copy_fails = False
 
-    def _unavailable(self, exc: Exception, refused: int) -> AuditUnavailable:
+    def _unavailable(self, exc: OSError | FileUnavailable, refused: int) -> AuditUnavailable:
         cause = exc.__cause__ if isinstance(exc, FileUnavailable) else exc
         if isinstance(cause, OSError) and cause.errno in (ENOSPC, EDQUOT):
             self._record_full(refused)

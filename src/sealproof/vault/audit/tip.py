@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealproof.errors import AuditLogBroken, KeyMissing
-from sealproof.signing import SigningKey
 from sealproof.vault.audit import torn
 from sealproof.vault.audit.mark import Mark
 from sealproof.vault.audit.segments import Segment, first_of, segment_name, segment_names
@@ -21,6 +20,7 @@ from sealproof.vault.audit.trail import Signed, Trail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sealproof.signing import SigningKey
     from sealproof.vault.audit.epochkeys import EpochKeys
     from sealproof.vault.audit.home import Home
 

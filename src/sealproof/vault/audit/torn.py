@@ -23,7 +23,10 @@ _MAX = 1024 * 1024 * 1024  # bytes
 
 
 def set_aside(directory: Directory, segment: Segment, end: int) -> None:
-    """Move a segment's bytes from its accepted size to `end` into a file of their own. Raises FileUnavailable, OSError."""
+    """Move a segment's bytes from its accepted size to `end` into a file of their own.
+
+    Raises FileUnavailable, OSError.
+    """
     data = segment.read(segment.size, end)
     directory.replace(f"{first_of(segment.name):016}.{segment.size}{_PENDING}", data)
     segment.cut()

@@ -23,7 +23,16 @@ from sealproof.vault.audit.lines import (
     read_opening,
     read_record,
 )
-from sealproof.vault.audit.notes import Checkpoint, Promise, base64, key_id, origin_of, signed_note, split_signature, unbase64
+from sealproof.vault.audit.notes import (
+    Checkpoint,
+    Promise,
+    base64,
+    key_id,
+    origin_of,
+    signed_note,
+    split_signature,
+    unbase64,
+)
 from sealproof.vault.audit.tree import CompactRange
 
 if TYPE_CHECKING:
@@ -58,7 +67,20 @@ class Signed(NamedTuple):
 class Trail:
     """The state of a log behind the last line that was fed."""
 
-    __slots__ = ("at", "count", "epoch", "head", "key", "origin", "own", "promise", "range", "signed", "start", "tenant")
+    __slots__ = (
+        "at",
+        "count",
+        "epoch",
+        "head",
+        "key",
+        "origin",
+        "own",
+        "promise",
+        "range",
+        "signed",
+        "start",
+        "tenant",
+    )
 
     def __init__(self, tenant: str, first_key: bytes) -> None:
         self.tenant = tenant
@@ -127,7 +149,7 @@ class Trail:
             raise self._broken(f"has a time outside epoch {self.epoch}, or before the record before it")
         if tenant.decode() != self.tenant:
             raise self._broken("is another tenant's")
-        if numbers or digests or actor == _LOG or known == _LOG:
+        if numbers or digests or _LOG in (actor, known):
             entry = read_record(line)
             if entry.actor == LOG:
                 self.own = (*self.own, entry)
@@ -166,7 +188,10 @@ class Trail:
         self.count, self.promise = 0, None
 
     def due(self, at: int) -> Opening:
-        """Return the opening that must come next. `at` counts only for the first epoch; the others' seal has said it."""
+        """Return the opening that must come next.
+
+        `at` counts only for the first epoch; the others' seal has said it.
+        """
         key, start = self.promise or Promise(self.key, self.start)
         nodes = tuple(self.range.hashes)
         begin = at if start < 0 else start
@@ -180,4 +205,3 @@ class Trail:
     def _broken(self, what: str) -> AuditLogBroken:
         message = f"audit log of {self.tenant}: the line behind record {self.range.size - 1} {what}"
         return AuditLogBroken(message, hint="compare with an export or a backup from before")
-

@@ -37,7 +37,8 @@ WORKER = (
     "    about = json.loads(line)",
     "    data = sys.stdin.buffer.read(about['size'])",
     "    if b'EXHAUSTING' in data: sys.exit()",
-    "    print(json.dumps({'tokens': [], 'hints': [], 'lookalikes': [], 'parsed': b'NO PYTHON' not in data}), flush=True)",
+    "    parsed = b'NO PYTHON' not in data",
+    "    print(json.dumps({'tokens': [], 'hints': [], 'lookalikes': [], 'parsed': parsed}), flush=True)",
 )
 
 
@@ -351,7 +352,7 @@ def test_a_token_in_a_file_name_is_found_and_not_printed(project: Path, scan: Sc
 def test_a_hard_coded_password_is_a_hint_of_low_severity(
     project: Path, scan: Scan, failures: Callable[..., dict[str, Finding]]
 ):
-    (project / "old.py").write_text("import x\n\npassword = 'a fixed text'  # nosec\nx.connect(token='fixed too')\n")
+    (project / "old.py").write_text("import x\n\npassword = 'a planted one'  # nosec\nx.connect(token='fixed too')\n")
     (project / "older.py").write_text("print 'token' if token == 'x'\n")
     result = scan()
     assert result.status is Status.FAIL
@@ -360,7 +361,7 @@ def test_a_hard_coded_password_is_a_hint_of_low_severity(
     assert finding.severity is Severity.LOW
     assert finding.reason
     assert "line 3, 4 (bandit B105, B106)" in finding.observed
-    assert "a fixed text" not in repr(result)
+    assert "a planted one" not in repr(result)
     assert states(result, Status.NOT_APPLICABLE)["hard-coded passwords"] == ["1 files that do not parse: older.py"]
 
 
@@ -473,7 +474,8 @@ def test_a_store_without_values_says_so(store: Path, run_check: Scan, quick: Cal
 def test_no_value_is_handed_to_the_child(project: Path, scan: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     log = tmp_path / "handed"
     code = "\n".join(WORKER).replace("MISSING", "[]")
-    code = f"import os\nlog = open({str(log)!r}, 'ab')\nlog.write(repr(os.environ).encode() + open('/proc/self/cmdline', 'rb').read())\n{code}"
+    telling = "log.write(repr(os.environ).encode() + open('/proc/self/cmdline', 'rb').read())"
+    code = f"import os\nlog = open({str(log)!r}, 'ab')\n{telling}\n{code}"
     code = code.replace("    data = ", "    log.write(line)\n    data = ").replace(
         "(about['size'])", "(about['size']); log.write(data); log.flush()"
     )
