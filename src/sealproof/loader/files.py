@@ -66,7 +66,7 @@ class Directory:
     def sweep(self) -> None:
         """Remove the temporaries that a writer left who was killed. Hold the lock: every other writer is then gone."""
         for name in self.names():
-            if name.startswith(".") and name.endswith(_TEMPORARY):
+            if is_temporary(name):
                 self.remove(name)
 
     def enter(self, name: str) -> Directory | None:
@@ -156,6 +156,11 @@ class Directory:
             message = f"{self.path} is not private to this user (mode {stat.S_IMODE(status.st_mode):04o})"
             own = status.st_uid == os.geteuid()
             raise UnsafeFile(message, hint=f"{'chmod 700' if own else f'chown {os.geteuid()}'} {self.path}")
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether `name` is that of a file that `Directory.replace` had not yet put in its place."""
+    return name.startswith(".") and name.endswith(_TEMPORARY)
 
 
 def open_root(root: str) -> Directory:

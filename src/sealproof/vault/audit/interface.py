@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from sealproof.errors import InvalidRecord
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -83,3 +85,10 @@ class AuditSink(Protocol):
         AuditUnavailable if they could not be made durable, AuditLogBroken if the log is no longer what was written.
         """
         ...
+
+
+def check_batch(records: Sequence[AuditRecord]) -> None:
+    """Refuse what is no batch: no record at all, or more than `BATCH_MAX`. Raises InvalidRecord."""
+    if not 0 < len(records) <= BATCH_MAX:
+        message = f"{len(records)} records are no batch"
+        raise InvalidRecord(message, hint=f"append 1 to {BATCH_MAX} records at once")

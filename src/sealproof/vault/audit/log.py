@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sealproof.envelope.grammar import check_tenant
 from sealproof.errors import AuditUnavailable, CallerError, FileUnavailable, InvalidRecord, SealproofError
 from sealproof.vault.audit.copy import Copy
-from sealproof.vault.audit.interface import BATCH_MAX, NUMBERS, AuditRecord, Receipt
+from sealproof.vault.audit.interface import NUMBERS, AuditRecord, Receipt, check_batch
 from sealproof.vault.audit.lines import body
 from sealproof.vault.audit.pen import Limits
 from sealproof.vault.audit.session import Session
@@ -73,9 +73,7 @@ class AuditLog:
 
     def append(self, records: Sequence[AuditRecord]) -> Receipt:
         """Return when `records` are durable, in their order, as one batch. See `AuditSink`."""
-        if not 0 < len(records) <= BATCH_MAX:
-            message = f"{len(records)} records are no batch"
-            raise InvalidRecord(message, hint=f"append 1 to {BATCH_MAX} records at once")
+        check_batch(records)
         with self.writing(refused=len(records)) as (session, now):
             session.subjects.begin()
             back = max(session.pen.trail.at - now, 0)

@@ -6,15 +6,12 @@ What a file system or a disk keeps of earlier blocks is beyond us (`docs/limitat
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
-from sealproof.loader.files import unavailable
+from sealproof.loader.files import is_temporary, unavailable
 
 if TYPE_CHECKING:
     from sealproof.loader.files import Directory
-
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp").fullmatch
 
 
 def shred(directory: Directory, name: str) -> bool:
@@ -39,5 +36,5 @@ def shred(directory: Directory, name: str) -> bool:
 def sweep(directory: Directory) -> None:
     """Destroy what a writer that was killed left half-written. Raises FileUnavailable."""
     for name in directory.names():
-        if _TEMPORARY(name):
+        if is_temporary(name):
             shred(directory, name)
