@@ -89,6 +89,16 @@ EXIT_PRECEDENCE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Age:
+    """How old a secret or key is against the limit that judges it: what the age charts are drawn from."""
+
+    days: int
+    """Whole days since it was made or last changed."""
+    limit: int
+    """Days that it may reach."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One observation about one resource. Never quotes a secret's value."""
 
@@ -103,11 +113,13 @@ class Finding:
     """Lower than the check's declaration, never higher; None means as declared."""
     reason: str = ""
     """Why the severity was lowered, the check not evaluated or not applicable."""
+    age: Age | None = None
+    """Of the secret or key looked at; of several that pass, of the one nearest its limit."""
 
 
-def passed(resource: str, observed: str) -> Finding:
+def passed(resource: str, observed: str, *, age: Age | None = None) -> Finding:
     """Evidence about `resource` was collected and meets the condition."""
-    return Finding(Status.PASS, resource, observed)
+    return Finding(Status.PASS, resource, observed, age=age)
 
 
 def failed(
@@ -118,9 +130,10 @@ def failed(
     fix: str,
     severity: Severity | None = None,
     reason: str = "",
+    age: Age | None = None,
 ) -> Finding:
     """Evidence about `resource` was collected and does not meet the condition."""
-    return Finding(Status.FAIL, resource, observed, expected, fix, severity, reason)
+    return Finding(Status.FAIL, resource, observed, expected, fix, severity, reason, age)
 
 
 def not_evaluated(resource: str, reason: str, *, fix: str = "") -> Finding:
@@ -187,6 +200,23 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of a plan a run looked at, so that the parts can be held against the whole."""
+
+    index: int
+    """From 1."""
+    of: int
+    """How many parts there are."""
+    plan: str
+    """SHA-256 in hex over the whole plan (`sealproof.checks.shards`)."""
+    items: int
+    """Items of the whole plan."""
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """Everything one run found: the single source of every report format."""
 
@@ -213,6 +243,14 @@ class RunResult:
     results: tuple[CheckResult, ...]
     not_run: tuple[NotRun, ...]
     notes: tuple[str, ...] = ()
+    history: tuple[PastRun, ...] = ()
+    """Earlier runs of the chain as their attestations state them, oldest first; the predecessor is last."""
+    shard: Shard | None = None
+    """Set where the run is one part of a plan: it says nothing about the other parts."""
+    parts: tuple[str, ...] = ()
+    """SHA-256 of each part's attestation in hex, where the run was merged from parts."""
+    edition: str = ""
+    """The tenant whose edition this is; empty: the operator's, which names every tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +265,19 @@ class Verdict:
     """Items that collected evidence (pass, fail, waived)."""
     total: int
     """Items that could have: everything but not_applicable."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One earlier run of a chain: enough to draw a trend, and to find the run itself."""
+
+    number: int
+    attestation: str
+    """SHA-256 of its attestation in hex."""
+    ended: int
+    """Unix milliseconds, as claimed by the host's clock."""
+    gate: Severity
+    verdict: Verdict
 
 
 def aggregate(findings: Iterable[Finding]) -> Status:

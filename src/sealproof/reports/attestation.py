@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sealproof.findings import verdict
+from sealproof.reports._lineage import lineage_to_dict
 from sealproof.reports._times import stamp
-from sealproof.reports.results import TOOL, verdict_to_dict
+from sealproof.reports._verdicts import verdict_to_dict
+from sealproof.reports.results import TOOL
 from sealproof.signing import canonical, fingerprint, sha256, sign_dsse
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://sealproof.dev/attestation/run/v1"
 FIELDS: Final = (
     *("run", "tool", "catalogue", "signer", "profile", "frameworks", "tenants", "window", "rollback", "gate"),
-    *("verdict", "assessed"),
+    *("verdict", "history", "shard", "parts", "edition", "assessed"),
 )
 """The predicate's fields, no more and no fewer."""
 
@@ -67,7 +69,7 @@ def predicate(run: RunResult, *, signer: str) -> dict[str, object]:
         "gate": run.gate.value,
         "verdict": verdict_to_dict(verdict(run.results, run.gate)),
         "assessed": _assessed(run),
-    }
+    } | lineage_to_dict(run)
 
 
 def _assessed(run: RunResult) -> list[dict[str, object]]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sealproof.compliance import catalogue as shipped
 from sealproof.errors import EvidenceRejected
 from sealproof.findings import (
+    Age,
     CheckResult,
     Evidence,
-    ExitCode,
     Finding,
     Input,
     NotRun,
@@ -28,8 +28,10 @@ from sealproof.findings import (
     Verdict,
     verdict,
 )
+from sealproof.reports._lineage import history_from, lineage_to_dict, parts_from, shard_from
 from sealproof.reports._reader import HEX_DIGEST, Node, parse
 from sealproof.reports._times import stamp
+from sealproof.reports._verdicts import verdict_from, verdict_to_dict
 from sealproof.signing import canonical
 
 if TYPE_CHECKING:
@@ -44,14 +46,14 @@ TOOL = "sealproof"
 _CHECK = re.compile(r"[A-Z]{2,8}-[0-9]{3}")
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]{1,64}")
 
-_FINDING = ("status", "resource", "observed", "expected", "fix", "severity", "reason")
+_FINDING = ("status", "resource", "observed", "expected", "fix", "severity", "reason", "age")
 _RESULT = (
     *("check", "version", "scope", "status", "severity", "evidence", "started", "ended"),
     *("findings", "inputs", "parameters", "optional"),
 )
 _RUN = (
     *("id", "number", "previous", "profile", "gate", "report_level", "started", "ended"),
-    *("frameworks", "tenants", "rollback", "notes"),
+    *("frameworks", "tenants", "rollback", "notes", "history", "shard", "parts", "edition"),
 )
 
 
@@ -127,8 +129,12 @@ def read(data: bytes) -> Document:
         results=tuple(_result(node, explained=True) for node in fields["results"].items()),
         not_run=tuple(_not_run(node) for node in fields["not_run"].items()),
         notes=_texts(run["notes"]),
+        history=history_from(run["history"]),
+        shard=shard_from(run["shard"]),
+        parts=parts_from(run["parts"]),
+        edition=run["edition"].text(),
     )
-    return Document(decoded, _verdict(fields["verdict"]))
+    return Document(decoded, verdict_from(fields["verdict"]))
 
 
 def result_to_dict(result: CheckResult) -> dict[str, object]:
@@ -146,17 +152,6 @@ def result_from_dict(fields: Mapping[str, object]) -> CheckResult:
     return _result(Node(dict(fields), ""), explained=False)
 
 
-def verdict_to_dict(outcome: Verdict) -> dict[str, object]:
-    """Return a verdict as it stands in `results.json` and in the attestation."""
-    return {
-        "exit_code": int(outcome.exit_code),
-        "counts": dict(outcome.counts),
-        "gating": outcome.gating,
-        "evaluated": outcome.evaluated,
-        "total": outcome.total,
-    }
-
-
 def _run_fields(run: RunResult) -> dict[str, object]:
     return {
         "id": run.run_id,
@@ -171,7 +166,7 @@ def _run_fields(run: RunResult) -> dict[str, object]:
         "tenants": list(run.tenants),
         "rollback": run.rollback,
         "notes": list(run.notes),
-    }
+    } | lineage_to_dict(run)
 
 
 def _explained(result: CheckResult, catalogue: Catalogue) -> dict[str, object]:
@@ -214,6 +209,7 @@ def _finding_fields(finding: Finding) -> dict[str, object]:
         "fix": finding.fix,
         "severity": finding.severity.value if finding.severity else None,
         "reason": finding.reason,
+        "age": finding.age and {"days": finding.age.days, "limit": finding.age.limit},
     }
 
 
@@ -253,7 +249,13 @@ def _finding(node: Node) -> Finding:
         fix=fields["fix"].text(),
         severity=None if severity.value is None else severity.member(Severity),
         reason=fields["reason"].text(),
+        age=None if fields["age"].value is None else _age(fields["age"]),
     )
+
+
+def _age(node: Node) -> Age:
+    fields = node.fields("days", "limit")
+    return Age(fields["days"].integer(), fields["limit"].integer())
 
 
 def _input(node: Node) -> Input:
@@ -264,18 +266,6 @@ def _input(node: Node) -> Input:
 def _not_run(node: Node) -> NotRun:
     fields = node.fields("check", "reason")
     return NotRun(fields["check"].text(_CHECK, empty=False), fields["reason"].text())
-
-
-def _verdict(node: Node) -> Verdict:
-    fields = node.fields("exit_code", "counts", "gating", "evaluated", "total")
-    counts = fields["counts"].fields(*(status.value for status in Status))
-    return Verdict(
-        exit_code=fields["exit_code"].member(ExitCode),
-        counts=tuple((status.value, counts[status.value].integer()) for status in Status),
-        gating=fields["gating"].integer(),
-        evaluated=fields["evaluated"].integer(),
-        total=fields["total"].integer(),
-    )
 
 
 def _texts(node: Node) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from sealproof.findings import verdict
 from sealproof.reports import attestation, results, schema
 from sealproof.reports._files import opened
 from sealproof.reports._reader import FETCH_AGAIN, HEX_DIGEST, Node, parse
+from sealproof.reports._verdicts import verdict_to_dict
 from sealproof.reports._visible import visible
 from sealproof.reports.formats import RENDERERS
 from sealproof.signing import canonical, fingerprint, sha256, verify_dsse
@@ -86,8 +87,8 @@ def recount(document: Document) -> None:
 
     Raises EvidenceRejected naming the first number that differs.
     """
-    stated = results.verdict_to_dict(document.stated)
-    counted = results.verdict_to_dict(verdict(document.run.results, document.run.gate))
+    stated = verdict_to_dict(document.stated)
+    counted = verdict_to_dict(verdict(document.run.results, document.run.gate))
     for name, number in counted.items():
         if stated[name] != number:
             message = f"{results.NAME}: verdict.{name} is not what its results add up to"

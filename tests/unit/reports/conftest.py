@@ -9,10 +9,12 @@ import pytest
 
 from sealproof.compliance import catalogue as shipped
 from sealproof.findings import (
+    Age,
     CheckResult,
     Finding,
     Input,
     NotRun,
+    PastRun,
     RunResult,
     Scope,
     Severity,
@@ -22,6 +24,7 @@ from sealproof.findings import (
     not_applicable,
     not_evaluated,
     passed,
+    verdict,
 )
 from sealproof.reports.write import write_report
 from sealproof.signing import SigningKey, sha256
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from sealproof.compliance.catalogue import Catalogue, Check
 
 STARTED = 1_795_472_405_123  # 2026-11-23T22:20:05.123Z
+DAY = 86_400_000  # milliseconds
 TENANTS = ("aurora", "borealis", "cirrus")
 
 
@@ -100,6 +104,7 @@ def _planted() -> dict[tuple[str, str], tuple[Finding, ...]]:
                 expected="90 days or fewer for class token",
                 fix="sealproof rotate LEGACY_FTP_TOKEN --tenant cirrus",
                 reason="waiver W-2026-014 of p.ferrand, to 2026-12-05 (12 days left): the partner changes in December",
+                age=Age(141, 90),
             ),
         ),
         ("ROT-004", ""): (
@@ -121,7 +126,8 @@ def _parameters(check: Check) -> tuple[tuple[str, str], ...]:
 
 def _result(check: Check, tenant: str, index: int, planted: tuple[Finding, ...] | None) -> CheckResult:
     resource = f"tenants/{tenant}/.env.enc" if tenant else "the store"
-    findings = planted or (passed(resource, f"{3 + index % 9} looked at, all meet the condition"),)
+    age = Age(11 * index % 90, 90) if check.id in {"ROT-001", "ROT-002"} else None
+    findings = planted or (passed(resource, f"{3 + index % 9} looked at, all meet the condition", age=age),)
     levels = [finding.severity or check.severity for finding in findings if finding.status is Status.FAIL]
     return CheckResult(
         check=check.id,
@@ -150,6 +156,9 @@ def run(catalogue: Catalogue) -> RunResult:
     chosen = [check for check in catalogue.checks.values() if check.suite in {"security", "rotation"}]
     scopes = [(check, tenant) for check in chosen for tenant in (TENANTS if check.scope == "tenant" else ("",))]
     planted = _planted()
+    results = tuple(
+        _result(check, tenant, index, planted.get((check.id, tenant))) for index, (check, tenant) in enumerate(scopes)
+    )
     return RunResult(
         run_id="7b1f0c52-8e0a-4d6e-9c53-2f4f6f0d9a11",
         number=12,
@@ -165,16 +174,23 @@ def run(catalogue: Catalogue) -> RunResult:
         frameworks=(),
         tenants=TENANTS,
         rollback="not protected: no freshness anchor was set (SEALPROOF_STATE)",
-        results=tuple(
-            _result(check, tenant, index, planted.get((check.id, tenant)))
-            for index, (check, tenant) in enumerate(scopes)
-        ),
+        results=results,
         not_run=tuple(
             NotRun(check.id, f"suite {check.suite} was not chosen")
             for check in catalogue.checks.values()
             if check not in chosen
         ),
         notes=("2 values under 8 characters were left out of the leak searches",),
+        history=tuple(
+            PastRun(
+                number=number,
+                attestation=sha256(f"the attestation of run {number}".encode()).hex(),
+                ended=STARTED - (12 - number) * DAY,
+                gate=Severity.HIGH,
+                verdict=verdict(results[number - 7 :], Severity.HIGH),
+            )
+            for number in range(7, 12)
+        ),
     )
 
 

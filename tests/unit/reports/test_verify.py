@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sealproof.errors import EvidenceRejected, FileUnavailable
+from sealproof.findings import Shard
 from sealproof.reports import _files, attestation, html, results
 from sealproof.reports.verify import verify
 from sealproof.reports.write import write_report
@@ -37,7 +38,8 @@ def _refused(report: Path, pinned: list[bytes], pattern: str, **options: Any) ->
 def _edit(path: Path, old: bytes, new: bytes) -> None:
     content = path.read_bytes()
     assert old in content
-    path.write_bytes(content.replace(old, new, 1))
+    before, _, after = content.rpartition(old)  # the last: the run's history states verdicts too
+    path.write_bytes(before + new + after)
 
 
 def _sign_again(report: Path, run: RunResult, key: SigningKey) -> None:
@@ -269,7 +271,7 @@ def test_a_file_that_the_system_refuses_decides_nothing(
     ("old", "new", "reason"),
     [
         (b'"gate":"high"', b'"gate":"none"', "does not fit results.schema.json"),
-        (b'"number":12', b'"number":12,"password":"hunter2"', "does not fit results.schema.json"),
+        (b'"parts":[]', b'"parts":[],"password":"hunter2"', "does not fit results.schema.json"),
         (b'"number":12', b'"number": 12', "not in canonical form"),
         (b'"number":12', b'"number":', "is no JSON"),
         (b"2026-11-23T22:20:05.163Z", b"2026-02-30T22:20:05.163Z", r"results\[1\].started is no time"),
@@ -316,11 +318,19 @@ PREDICATES: dict[str, Callable[[Any], None]] = {
     "gate": lambda it: it.update(gate="critical"),
     "verdict": lambda it: it["verdict"].update(exit_code=False),
     "assessed": lambda it: it["assessed"].pop(),
+    "history": lambda it: it["history"].pop(),
+    "shard": lambda it: it.update(shard=None),
+    "parts": lambda it: it["parts"].append("0" * 64),
+    "edition": lambda it: it.update(edition="aurora"),
 }
 
 
 @pytest.mark.parametrize("field", PREDICATES)
-def test_a_signed_false_predicate_is_refused(report: Path, key: SigningKey, field: str) -> None:
+def test_a_signed_false_predicate_is_refused(
+    tmp_path: Path, run: RunResult, catalogue: Catalogue, *, key: SigningKey, field: str
+) -> None:
+    report = tmp_path / "shard"
+    write_report(report, replace(run, shard=Shard(1, 2, "0" * 64, 124)), catalogue, [key])
     _sign_statement(report, key, lambda it: PREDICATES[field](it["predicate"]))
     _refused(report, [key.public], rf"^step 5: predicate.{field} says something else than results.json")
 

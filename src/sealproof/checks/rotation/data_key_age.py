@@ -16,7 +16,7 @@ from sealproof.checks.holdings import keyring_of, tenant_path
 from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.envelope.freshness import CLOCK_SKEW
-from sealproof.findings import Finding, failed, passed
+from sealproof.findings import Age, Finding, failed, passed
 from sealproof.loader.storekeys import kek_of, read_tenant_file
 from sealproof.vault.custodian import DAY
 
@@ -38,12 +38,13 @@ def data_key_age(ctx: Context) -> Iterator[Finding]:
     days = min(ctx.limit("data_key_days"), ctx.limit("mac_key_days"))
     problem = _problem(envelope, created, created + days * DAY, ctx.now)
     resource = f"{tenant_path(view.scope.tenant)} {view.scope.environment} epoch {envelope.epoch}"
+    age = Age(max(0, ctx.now - created) // DAY, days)
     if problem:
         fix = command(ctx, "key", "rotate", view.scope.tenant, "--environment", view.scope.environment)
         expected = f"seals within {days} days of {day_of(created)}, when the key was made"
-        yield failed(resource, problem, expected=expected, fix=fix)
+        yield failed(resource, problem, expected=expected, fix=fix, age=age)
     else:
-        yield passed(resource, f"made on {day_of(created)}, may seal until {day_of(created + days * DAY)}")
+        yield passed(resource, f"made on {day_of(created)}, may seal until {day_of(created + days * DAY)}", age=age)
 
 
 def _created(view: TenantView, epoch: int) -> int:

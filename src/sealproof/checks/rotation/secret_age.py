@@ -14,7 +14,7 @@ from sealproof.checks.days import day_of, has_expired
 from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.envelope.freshness import CLOCK_SKEW
-from sealproof.findings import Finding, failed, not_applicable, passed
+from sealproof.findings import Age, Finding, failed, not_applicable, passed
 from sealproof.vault import manifest
 from sealproof.vault.custodian import DAY
 from sealproof.vault.manifest import SecretClass
@@ -34,17 +34,18 @@ def secret_age(ctx: Context) -> Iterator[Finding]:
     """Yield one finding for each secret that is too old or exempt, and one for all that are young enough."""
     view = ctx.tenant
     ctx.saw(view.path, view.sealed)
-    young: list[int] = []
+    young: list[Age] = []
     secrets = [entry for entry in view.envelope.entries if "." not in entry.name and view.kind(entry.name) in AGED]
     for secret in secrets:
         finding = _judge(ctx, secret)
         if finding is None:
-            young.append((ctx.now - int(secret.updated)) // DAY)
+            young.append(_age(ctx, secret))
         else:
             yield finding
     if young:
-        oldest = max(0, *young)
-        yield passed(view.path, f"{len(young)} secrets are within their limits, the oldest is {oldest} days old")
+        oldest = max(age.days for age in young)
+        observed = f"{len(young)} secrets are within their limits, the oldest is {oldest} days old"
+        yield passed(view.path, observed, age=min(young, key=lambda age: age.limit - age.days))
     if not secrets:
         yield not_applicable(view.path, "the file holds no secret, only configuration")
 
@@ -67,8 +68,14 @@ def _judge(ctx: Context, secret: SealedEntry) -> Finding | None:
         return not_applicable(view.resource(secret.name), f"the manifest says that it is not rotated: {exempt}")
     if ctx.now - updated > limit * DAY:
         observed = f"last changed on {day_of(updated)}, {(ctx.now - updated) // DAY} days ago"
-        return _failed(ctx, secret.name, observed, f"at most {limit} days", _fix(ctx, secret.name))
+        expected, age = f"at most {limit} days", _age(ctx, secret)
+        return _failed(ctx, secret.name, observed, expected, _fix(ctx, secret.name), age=age)
     return None
+
+
+def _age(ctx: Context, secret: SealedEntry) -> Age:
+    """Return how old a secret is against its limit; a time slightly ahead of the clock is now."""
+    return Age(max(0, ctx.now - int(secret.updated)) // DAY, _limit(ctx, secret.name)[0])
 
 
 def _limit(ctx: Context, name: str) -> tuple[int, str]:
@@ -82,8 +89,8 @@ def _limit(ctx: Context, name: str) -> tuple[int, str]:
     return min(limits[view.kind(name)], manifest.rotation_limit(entry, limits)), exempt
 
 
-def _failed(ctx: Context, name: str, observed: str, expected: str, fix: str) -> Finding:
-    return failed(ctx.tenant.resource(name), observed, expected=expected, fix=fix)
+def _failed(ctx: Context, name: str, observed: str, expected: str, fix: str, *, age: Age | None = None) -> Finding:
+    return failed(ctx.tenant.resource(name), observed, expected=expected, fix=fix, age=age)
 
 
 def _fix(ctx: Context, name: str) -> str:
