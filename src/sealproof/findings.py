@@ -115,6 +115,8 @@ class Finding:
     """Why the severity was lowered, the check not evaluated or not applicable."""
     age: Age | None = None
     """Of the secret or key looked at; of several that pass, of the one nearest its limit."""
+    waived_by: str = ""
+    """The id of the waiver that covers it: a waived finding is a failed one, kept as it was found."""
 
 
 def passed(resource: str, observed: str, *, age: Age | None = None) -> Finding:
@@ -217,6 +219,33 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """An accepted finding, and what became of the acceptance in this run. Days are whole days in UTC."""
+
+    id: str
+    check: str
+    scope: Scope
+    resource: str
+    """Exactly the finding's resource: there are no patterns."""
+    reason: str
+    owner: str
+    approver: str
+    created: str
+    """The day it begins, YYYY-MM-DD."""
+    expires: str
+    """The last day on which it holds, YYYY-MM-DD."""
+    reference: str
+    compensating: str = ""
+    """A check that must pass over the same scope, or the waiver does not apply."""
+    days_left: int = 0
+    """Days after the run's own day on which it still holds; below 0 it has expired."""
+    refused: str = ""
+    """Why it does not apply, though it stands in the file; empty where it does."""
+    covers: int = 0
+    """Findings of this run that it covers."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """Everything one run found: the single source of every report format."""
 
@@ -251,6 +280,10 @@ class RunResult:
     """SHA-256 of each part's attestation in hex, where the run was merged from parts."""
     edition: str = ""
     """The tenant whose edition this is; empty: the operator's, which names every tenant."""
+    waivers: tuple[Waiver, ...] = ()
+    """Every waiver of the file, whether it applied or not."""
+    waiver_file: str = ""
+    """SHA-256 of the waiver file in hex; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

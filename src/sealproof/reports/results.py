@@ -32,6 +32,7 @@ from sealproof.reports._lineage import history_from, lineage_to_dict, parts_from
 from sealproof.reports._reader import HEX_DIGEST, Node, parse
 from sealproof.reports._times import stamp
 from sealproof.reports._verdicts import verdict_from, verdict_to_dict
+from sealproof.reports._waivers import waiver_from, waiver_to_dict
 from sealproof.signing import canonical
 
 if TYPE_CHECKING:
@@ -46,14 +47,15 @@ TOOL = "sealproof"
 _CHECK = re.compile(r"[A-Z]{2,8}-[0-9]{3}")
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]{1,64}")
 
-_FINDING = ("status", "resource", "observed", "expected", "fix", "severity", "reason", "age")
+_FINDING = ("status", "resource", "observed", "expected", "fix", "severity", "reason", "age", "waived_by")
 _RESULT = (
     *("check", "version", "scope", "status", "severity", "evidence", "started", "ended"),
     *("findings", "inputs", "parameters", "optional"),
 )
 _RUN = (
     *("id", "number", "previous", "profile", "gate", "report_level", "started", "ended"),
-    *("frameworks", "tenants", "rollback", "notes", "history", "shard", "parts", "edition"),
+    *("frameworks", "tenants", "rollback", "notes", "waivers", "waiver_file"),
+    *("history", "shard", "parts", "edition"),
 )
 
 
@@ -133,6 +135,8 @@ def read(data: bytes) -> Document:
         shard=shard_from(run["shard"]),
         parts=parts_from(run["parts"]),
         edition=run["edition"].text(),
+        waivers=tuple(waiver_from(node) for node in run["waivers"].items()),
+        waiver_file=run["waiver_file"].text(HEX_DIGEST),
     )
     return Document(decoded, verdict_from(fields["verdict"]))
 
@@ -166,6 +170,8 @@ def _run_fields(run: RunResult) -> dict[str, object]:
         "tenants": list(run.tenants),
         "rollback": run.rollback,
         "notes": list(run.notes),
+        "waivers": [waiver_to_dict(waiver) for waiver in run.waivers],
+        "waiver_file": run.waiver_file,
     } | lineage_to_dict(run)
 
 
@@ -210,6 +216,7 @@ def _finding_fields(finding: Finding) -> dict[str, object]:
         "severity": finding.severity.value if finding.severity else None,
         "reason": finding.reason,
         "age": finding.age and {"days": finding.age.days, "limit": finding.age.limit},
+        "waived_by": finding.waived_by,
     }
 
 
@@ -250,6 +257,7 @@ def _finding(node: Node) -> Finding:
         severity=None if severity.value is None else severity.member(Severity),
         reason=fields["reason"].text(),
         age=None if fields["age"].value is None else _age(fields["age"]),
+        waived_by=fields["waived_by"].text(),
     )
 
 

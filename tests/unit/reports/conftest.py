@@ -19,6 +19,7 @@ from sealproof.findings import (
     Scope,
     Severity,
     Status,
+    Waiver,
     aggregate,
     failed,
     not_applicable,
@@ -105,6 +106,7 @@ def _planted() -> dict[tuple[str, str], tuple[Finding, ...]]:
                 fix="sealproof rotate LEGACY_FTP_TOKEN --tenant cirrus",
                 reason="waiver W-2026-014 of p.ferrand, to 2026-12-05 (12 days left): the partner changes in December",
                 age=Age(141, 90),
+                waived_by="W-2026-014",
             ),
         ),
         ("ROT-004", ""): (
@@ -191,6 +193,23 @@ def run(catalogue: Catalogue) -> RunResult:
             )
             for number in range(7, 12)
         ),
+        waivers=(
+            Waiver(
+                id="W-2026-014",
+                check="ROT-001",
+                scope=Scope("cirrus", "development"),
+                resource="cirrus/development/LEGACY_FTP_TOKEN",
+                reason="the partner changes in December",
+                owner="p.ferrand",
+                approver="m.okafor",
+                created="2026-11-09",
+                expires="2026-12-05",
+                reference="https://tickets.example/4711",
+                days_left=12,
+                covers=1,
+            ),
+        ),
+        waiver_file=sha256(b"the waiver file").hex(),
     )
 
 
@@ -245,6 +264,18 @@ def hostile() -> Callable[[RunResult, str], RunResult]:
             tenants=(text, f"{text}2"),
             rollback=text,
             notes=(text,),
+            waivers=tuple(
+                replace(
+                    waiver,
+                    **dict.fromkeys(
+                        ("id", "resource", "reason", "owner", "approver", "created", "expires", "reference"), text
+                    ),
+                    scope=Scope(text, text),
+                    compensating=text,
+                    refused=text,
+                )
+                for waiver in run.waivers
+            ),
             results=(*run.results[1:], result, passing, waived),
             not_run=tuple(replace(skipped, reason=text) for skipped in run.not_run),
         )

@@ -22,6 +22,7 @@ from sealproof.findings import (
     Scope,
     Severity,
     Status,
+    Waiver,
     verdict,
 )
 from sealproof.reports import results, schema
@@ -73,6 +74,23 @@ check_results = st.builds(
     optional=st.booleans(),
 )
 some_texts = st.lists(texts, max_size=2).map(tuple)
+waivers = st.builds(
+    Waiver,
+    id=texts,
+    check=checks,
+    scope=st.builds(Scope, texts, texts),
+    resource=texts,
+    reason=texts,
+    owner=texts,
+    approver=texts,
+    created=texts,
+    expires=texts,
+    reference=texts,
+    compensating=texts,
+    days_left=st.integers(-400, 400),
+    refused=texts,
+    covers=st.integers(0, 9),
+)
 runs = st.builds(
     RunResult,
     run_id=texts.filter(bool),
@@ -92,6 +110,8 @@ runs = st.builds(
     results=st.lists(check_results, max_size=3).map(tuple),
     not_run=st.lists(st.builds(NotRun, checks, texts), max_size=2).map(tuple),
     notes=some_texts,
+    waivers=st.lists(waivers, max_size=2).map(tuple),
+    waiver_file=digests | st.just(""),
 )
 
 
@@ -191,6 +211,13 @@ MUTATIONS = {
     r"run.tenants\[0\] is no text": _set("run", "tenants", 0, to=None),
     "run.frameworks is missing": _drop("run", "frameworks"),
     "run.rollback is no text": _set("run", "rollback", to=False),
+    "run.waivers is missing": _drop("run", "waivers"),
+    "run.waiver_file has another form": _set("run", "waiver_file", to="none"),
+    r"run.waivers\[0\].check has another form": _set("run", "waivers", 0, "check", to="ROT-1"),
+    r"run.waivers\[0\].scope.tenant is no text": _set("run", "waivers", 0, "scope", "tenant", to=None),
+    r"run.waivers\[0\].days_left is no integer": _set("run", "waivers", 0, "days_left", to="12"),
+    r"run.waivers\[0\].covers is not between": _set("run", "waivers", 0, "covers", to=-1),
+    r"run.waivers\[0\].signature is unknown": _set("run", "waivers", 0, "signature", to=""),
     r"run.notes\[0\] is no text": _set("run", "notes", 0, to={}),
     "verdict.exit_code is none of": _set("verdict", "exit_code", to=8),
     "verdict.exit_code is none of 0": _set("verdict", "exit_code", to=False),
@@ -221,6 +248,7 @@ MUTATIONS = {
     r"results\[0\].findings\[0\].status is none of": _set(*FINDING, "status", to="ok"),
     r"results\[0\].findings\[0\].severity is none of": _set(*FINDING, "severity", to=""),
     r"results\[0\].findings\[0\].observed is no text": _set(*FINDING, "observed", to=3),
+    r"results\[0\].findings\[0\].waived_by is missing": _drop(*FINDING, "waived_by"),
     r"results\[0\].findings\[0\].fix is missing": _drop(*FINDING, "fix"),
     r"results\[0\].findings\[0\].value is unknown": _set(*FINDING, "value", to="hunter2"),
     r"not_run\[0\].check has another form": _set("not_run", 0, "check", to=""),
