@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sealproof.errors import EvidenceRejected, MalformedFile
+from sealproof.primitives import ed25519_private, ed25519_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +40,7 @@ class SigningKey:
     __slots__ = ("_key", "public")
 
     def __init__(self, seed: bytes) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._key = ed25519_private(seed)
         self.public: bytes = self._key.public_key().public_bytes_raw()
 
     def __repr__(self) -> str:
@@ -83,7 +83,7 @@ def public_from_pem(text: bytes, *, name: str) -> bytes:
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether `signature` over `message` is `public`'s. For callers that raise their own error."""
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        ed25519_public(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
 
 from sealproof.envelope.grammar import KEY_BYTES, NONCE_BYTES, PAD_BLOCK, VALUE_MAX, encode, frame, framed_text
+from sealproof.primitives import AESGCM, HMAC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
