@@ -100,6 +100,10 @@ class InvalidRecord(CallerError):
     """An audit record is outside its grammar, or a batch has none or too many; nothing was written."""
 
 
+class OperationUnderWay(CallerError):
+    """An operation of this kind was begun before and is not finished, or another process works on it right now."""
+
+
 class OnLegalHold(CallerError):
     """The audit log is on legal hold: nothing of it is pruned."""
 
@@ -142,6 +146,10 @@ class EvidenceRejected(DataError):
 
 class AuditLogBroken(EvidenceRejected):
     """The audit log is not what was written: changed, cut, reordered, or no longer at its path."""
+
+
+class JournalBroken(EvidenceRejected):
+    """The rotation journal is not what was written: changed, reordered, or signed by no key of this store."""
 
 
 class AccessDenied(SealproofError):
