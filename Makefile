@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench clean
+# NIST's own reader of OSCAL, for one test. It pins jinja2, so it lives apart.
+TRESTLE := $(VENV)/trestle
+
+.PHONY: help demo test lint bench clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
@@ -35,6 +38,12 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/plugin_cost.py
 	$(BIN)/python benchmarks/fleet.py
+
+trestle: $(TRESTLE)/bin/trestle
+
+$(TRESTLE)/bin/trestle: | $(VENV)/.ready
+	$(PYTHON) -m venv $(TRESTLE)
+	$(TRESTLE)/bin/python -m pip install --quiet 'compliance-trestle>=5.2,<6'
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

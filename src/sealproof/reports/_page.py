@@ -206,7 +206,8 @@ def _scope(scope: Scope, results: Sequence[CheckResult], catalogue: Catalogue) -
         ids = sorted({result.check for result in results if result.status is status}, key=order.index)
         if ids:
             groups.append((status, tuple(catalogue.checks[check] for check in ids)))
-    return ScopeView(str(scope), scope, evaluated, total, tallies(results), state_bar(results), tuple(groups))
+    name = f"{scope.tenant}/{scope.environment}" if scope.environment else scope.tenant
+    return ScopeView(name, scope, evaluated, total, tallies(results), state_bar(results), tuple(groups))
 
 
 def _waived(run: RunResult, catalogue: Catalogue) -> tuple[Waived, ...]:

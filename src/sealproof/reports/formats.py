@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sealproof.reports import attestation, html, results
+from sealproof.reports import attestation, controls, html, junit, oscal, results, sarif, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,17 @@ def _results(run: RunResult, catalogue: Catalogue, *, signer: str) -> bytes:  # 
     return results.encode(run, catalogue)
 
 
-RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType({results.NAME: _results, html.NAME: html.render})
+RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
+    {
+        results.NAME: _results,
+        html.NAME: html.render,
+        sarif.NAME: sarif.render,
+        junit.NAME: junit.render,
+        oscal.NAME: oscal.render,
+        controls.NAME: controls.render,
+        summary.NAME: summary.render,
+    }
+)
 """Every file that a report has, but for its attestation."""
 
 OURS: Final = frozenset({*RENDERERS, attestation.NAME})

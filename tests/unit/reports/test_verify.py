@@ -201,7 +201,7 @@ def test_files_of_another_run_are_refused(
     _refused(report, [key.public], rf"^step 3: {swapped[0]} is not the file that was signed")
 
 
-@pytest.mark.parametrize("name", ["results.sarif", "index.html", ".hidden", "a\x1b[2Jb"])
+@pytest.mark.parametrize("name", ["results.sarif.bak", "index.html", ".hidden", "a\x1b[2Jb"])
 def test_a_file_that_nothing_covers_is_refused(report: Path, key: SigningKey, name: str) -> None:
     (report / name).write_bytes(b"all is well")
     refused = _refused(
@@ -220,7 +220,7 @@ def test_a_signature_that_leaves_a_file_out_is_refused(report: Path, key: Signin
     _refused(report, [key.public], rf"^step 3: {name} is covered by no signature")
 
 
-@pytest.mark.parametrize("name", ["results.sarif", "../results.json", ATTESTATION])
+@pytest.mark.parametrize("name", ["results.pdf", "../results.json", ATTESTATION])
 def test_a_subject_that_is_no_file_of_a_report_is_refused(report: Path, key: SigningKey, name: str) -> None:
     _sign_statement(report, key, lambda it: it["subject"].append({"name": name, "digest": {"sha256": "0" * 64}}))
     _refused(report, [key.public], r"^step 3: .* is a subject that this release cannot render")
@@ -351,7 +351,7 @@ def test_a_page_that_names_a_key_which_did_not_sign_is_refused(
 ) -> None:
     named = fingerprint(other_key.public)
     (report / "report.html").write_bytes(html.render(run, catalogue, signer=named))
-    files = {name: (report / name).read_bytes() for name in ("report.html", "results.json")}
+    files = {path.name: path.read_bytes() for path in report.iterdir() if path.name != ATTESTATION}
     statement = attestation.statement(run, files, signer=named)
     (report / ATTESTATION).write_bytes(sign_dsse(statement, [key]))
     _refused(report, [key.public, other_key.public], rf"^step 5: predicate.signer {named} is no pinned key that signed")

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from sealproof.findings import RunResult
     from sealproof.signing import SigningKey
 
-SIGNED = ("results.json", "report.html", "attestation.dsse.json")
+UNSIGNED = tuple(RENDERERS)
+SIGNED = (*RENDERERS, attestation.NAME)
 
 
 def _content(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def test_a_signed_report_is_three_files_and_verifies(
+def test_a_signed_report_has_every_format_and_verifies(
     tmp_path: Path, run: RunResult, catalogue: Catalogue, key: SigningKey
 ) -> None:
     target = tmp_path / "build" / "report"
@@ -41,7 +42,7 @@ def test_a_signed_report_is_three_files_and_verifies(
 def test_an_unsigned_report_has_no_attestation_and_says_so(
     tmp_path: Path, run: RunResult, catalogue: Catalogue
 ) -> None:
-    assert write_report(tmp_path / "report", run, catalogue) == ("results.json", "report.html")
+    assert write_report(tmp_path / "report", run, catalogue) == UNSIGNED
     assert b"<strong>UNSIGNED</strong>" in (tmp_path / "report" / "report.html").read_bytes()
 
 
@@ -64,7 +65,7 @@ def test_a_report_of_ours_is_replaced_as_a_whole(
     if not exchange:
         monkeypatch.setattr(_swap, "_exchange", lambda *_: False)
     write_report(report, replace(run, number=13), catalogue)
-    assert set(_content(report)) == {"results.json", "report.html"}
+    assert set(_content(report)) == set(UNSIGNED)
     assert results.decode((report / "results.json").read_bytes()).number == 13
     assert [path.name for path in report.parent.iterdir()] == ["report"]
 
@@ -72,7 +73,7 @@ def test_a_report_of_ours_is_replaced_as_a_whole(
 def test_an_empty_directory_is_taken(tmp_path: Path, run: RunResult, catalogue: Catalogue) -> None:
     (tmp_path / "report").mkdir()
     write_report(tmp_path / "report", run, catalogue)
-    assert set(_content(tmp_path / "report")) == {"results.json", "report.html"}
+    assert set(_content(tmp_path / "report")) == set(UNSIGNED)
 
 
 def test_a_relative_path_means_the_working_directory(
@@ -191,7 +192,7 @@ def test_what_is_put_into_the_old_report_meanwhile_is_kept(
         write_report(report, run, catalogue)
     kept = type(report)(refused.value.names[0])
     assert _content(kept) == {"mine.txt": b"mine"}
-    assert set(_content(report)) == {"results.json", "report.html"}
+    assert set(_content(report)) == set(UNSIGNED)
 
 
 def test_a_run_of_another_catalogue_is_not_rendered(tmp_path: Path, run: RunResult, catalogue: Catalogue) -> None:
