@@ -16,10 +16,11 @@ from contextlib import ExitStack, contextmanager
 from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock
 from typing import TYPE_CHECKING
 
-from sealproof.envelope.grammar import check_tenant
+from sealproof.envelope.grammar import check_tenant, is_tenant
 from sealproof.errors import AuditLogBroken, KeyMissing, UnknownTenant
 from sealproof.loader.files import Directory, open_root, unavailable
 from sealproof.signing import public_from_pem, public_to_pem
+from sealproof.vault.audit.mark import read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,15 +98,17 @@ def reading(root: str, tenant: str) -> Iterator[Directory]:
 
     Raises StoreNotFound, UnknownTenant, UnsafeFile, FileUnavailable.
     """
-    check_tenant(tenant)
-    with ExitStack() as opened:
-        store = opened.enter_context(open_root(root))
-        audit = store.enter("audit")
-        log = None if audit is None else opened.enter_context(audit).enter(tenant)
+    with descended(root, "audit", check_tenant(tenant)) as log:
         if log is None:
             message = f"{root} has no audit log of {tenant}"
             raise UnknownTenant(message, hint=f"ls {root}/audit")
-        yield opened.enter_context(log)
+        yield log
+
+
+def audited_tenants(root: str) -> list[str]:
+    """Return the tenants that there is a log of, sorted. Raises StoreNotFound, UnsafeFile, FileUnavailable."""
+    with descended(root, "audit") as audit:
+        return [] if audit is None else [name for name in audit.names() if is_tenant(name)]
 
 
 @contextmanager
@@ -124,17 +127,36 @@ def pinned_key(root: str, tenant: str) -> bytes:
     It proves nothing against someone who could write there. Raises KeyMissing, StoreNotFound, UnsafeFile.
     """
     name = f"audit-{check_tenant(tenant)}.pub"
-    with ExitStack() as opened:
-        directory: Directory | None = opened.enter_context(open_root(root))
-        for part in ("keys", "signing"):
-            directory = None if directory is None else directory.enter(part)
-            if directory is not None:
-                opened.enter_context(directory)
+    with descended(root, "keys", "signing") as directory:
         text = None if directory is None else directory.read(name, limit=_PEM_MAX, private=True)
     if text is None:
         message = f"{root} has no public audit key of {tenant}"
         raise KeyMissing(message, hint=f"sealproof audit verify {tenant} --key PUBLIC_KEY_FILE")
     return public_from_pem(text, name=f"{root}/keys/signing/{name}")
+
+
+def seen_mark(root: str, tenant: str) -> int:
+    """Return how many records the store's own `keys/` remember of a log; 0 where there are none to ask.
+
+    Raises StoreNotFound, UnsafeFile, MalformedFile, FileUnavailable.
+    """
+    with descended(root, "keys", "audit", check_tenant(tenant)) as directory:
+        return 0 if directory is None else read_mark(directory)
+
+
+@contextmanager
+def descended(root: str, *parts: str) -> Iterator[Directory | None]:
+    """Open a directory below the store's root; None if there is none.
+
+    Raises StoreNotFound, UnsafeFile, FileUnavailable.
+    """
+    with ExitStack() as opened:
+        directory: Directory | None = opened.enter_context(open_root(root))
+        for part in parts:
+            directory = None if directory is None else directory.enter(part)
+            if directory is not None:
+                opened.enter_context(directory)
+        yield directory
 
 
 def _made(parent: Directory, name: str) -> Directory:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sealproof.envelope.grammar import check_tenant
 from sealproof.errors import AuditUnavailable, CallerError, FileUnavailable, InvalidRecord, SealproofError
 from sealproof.vault.audit.copy import Copy
+from sealproof.vault.audit.happenings import COPY_FAILED, ERASED, HELD, RELEASED
 from sealproof.vault.audit.interface import NUMBERS, AuditRecord, Receipt, check_batch
 from sealproof.vault.audit.lines import body
 from sealproof.vault.audit.pen import Limits
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sealproof.envelope.cipher import Random
     from sealproof.vault.audit.pen import Written
 
-COPY_FAILED, ERASED = "audit.copy-failed", "audit.erased"
 _BACK_MS = 1000  # a clock that went back by less is ordinary
 _CALLERS = NUMBERS - {"back", "first", "until"}
 
@@ -103,6 +103,17 @@ class AuditLog:
                 session.pen.note(ERASED, now, digests={"actor": sha256(pseudonym.encode()).hexdigest()})
         return bool(pseudonym)
 
+    def hold(self, reference: str) -> None:
+        """Put the log on legal hold: nothing of it is pruned until `release`. The record of it says why.
+
+        `reference` names the case: [A-Za-z0-9._-]{1,64}. Raises InvalidRecord.
+        """
+        self._note_case(HELD, reference)
+
+    def release(self, reference: str) -> None:
+        """Lift the legal hold. Raises InvalidRecord."""
+        self._note_case(RELEASED, reference)
+
     @contextmanager
     def writing(self, *, refused: int = 0) -> Iterator[tuple[Session, int]]:
         """Hold the log alone, taken up where the last writer stopped, with the time in unix milliseconds.
@@ -126,6 +137,13 @@ class AuditLog:
             except BaseException:
                 self._drop()
                 raise
+
+    def _note_case(self, operation: str, reference: str) -> None:
+        if not reference:
+            message = "a legal hold needs the reference of its case"
+            raise InvalidRecord(message, hint="for example CASE-2026-17")
+        with self.writing(refused=1) as (session, now):
+            session.pen.note(operation, now, request=reference)
 
     def _body(self, session: Session, record: AuditRecord, back: int) -> str:
         numbers = record.numbers

@@ -39,14 +39,25 @@ class Mark:
 
     def read(self) -> int:
         """Return the mark; 0 before the first one. Raises MalformedFile, OSError."""
-        text = os.pread(self._fd, _BYTES + 1, 0)
-        if not text:
-            return 0
-        if len(text) != _BYTES or not text[:-1].isdigit():
-            message = f"the {_NAME} of an audit log is not {_BYTES - 1} digits"
-            raise MalformedFile(message, hint="restore keys/audit/ from its backup, together with audit/")
-        return int(text)
+        return _parse(os.pread(self._fd, _BYTES + 1, 0))
 
     def write(self, size: int) -> None:
         """Raise the mark. Raises OSError."""
         os.pwrite(self._fd, b"%016d\n" % size, 0)
+
+
+def read_mark(directory: Directory) -> int:
+    """Return the mark of the log whose keys lie in `directory`; 0 before the first one.
+
+    Raises UnsafeFile, MalformedFile, FileUnavailable.
+    """
+    return _parse(directory.read(_NAME, limit=_BYTES, private=True) or b"")
+
+
+def _parse(text: bytes) -> int:
+    if not text.strip(b"\0"):  # never written, or its block never reached the disk before the power failed
+        return 0
+    if len(text) != _BYTES or not text[:-1].isdigit():
+        message = f"the {_NAME} of an audit log is not {_BYTES - 1} digits"
+        raise MalformedFile(message, hint="restore keys/audit/ from its backup, together with audit/")
+    return int(text)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import AuditLogBroken, MalformedFile
 from sealproof.signing import PUBLIC_BYTES, SIGNATURE_BYTES, fingerprint
+from sealproof.vault.audit.tree import HASH_BYTES
 
 if TYPE_CHECKING:
     from sealproof.signing import SigningKey
@@ -129,11 +130,19 @@ def _checkpoint(lines: list[str]) -> Checkpoint:
     promise = None
     if rest:
         key, begin = rest[0].removeprefix("next ").split(" ")
-        promise = Promise(unbase64(key), int(begin))
+        promise = Promise(unbase64(key), _count(begin))
         if len(promise.key) != PUBLIC_BYTES:
             raise ValueError
-    digest = chain.removeprefix("chain ")
-    return Checkpoint(origin, int(size), unbase64(root), digest, int(number), int(start), promise)
+    digest, node = chain.removeprefix("chain "), unbase64(root)
+    if len(node) != HASH_BYTES or len(bytes.fromhex(digest)) != HASH_BYTES:
+        raise ValueError
+    return Checkpoint(origin, _count(size), node, digest, _count(number), _count(start), promise)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError
+    return int(text)
 
 
 def _no_note(name: str) -> MalformedFile:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealproof.errors import AuditLogBroken, InvalidRecord
 from sealproof.vault.audit import torn
 from sealproof.vault.audit.epochkeys import EpochKeys
+from sealproof.vault.audit.happenings import RECOVERED
 from sealproof.vault.audit.lines import LOG, body, checkpoint_line, opening_line
 from sealproof.vault.audit.notes import Promise, signature_field, signed_note
 from sealproof.vault.audit.segments import SEGMENT_BYTES
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from sealproof.envelope.cipher import Random
     from sealproof.vault.audit.home import Home
 
-RECOVERED = "audit.recovered"
 _DAY_MS = 86_400_000
 _NO_NUMBERS: Mapping[str, int] = {}
 
@@ -103,9 +103,11 @@ class Pen:
         outcome: str = "allow",
         numbers: Mapping[str, int] = _NO_NUMBERS,
         digests: Mapping[str, str] | None = None,
+        request: str = "",
     ) -> None:
-        """Write what the log has to say about itself, as a batch of its own."""
-        self.write([own_body(self._home.tenant, operation, outcome, numbers, digests)], now)
+        """Write what the log has to say about itself, as a batch of its own. Raises InvalidRecord."""
+        own = body(LOG, LOG, operation, self._home.tenant, "", 0, outcome, request, numbers, digests)
+        self.write([own], now)
 
     def seal(self, now: int) -> None:
         """End the epoch, and open the next: what it holds can be forged by nobody any more."""
@@ -158,10 +160,3 @@ class Pen:
             if not last or last[0].digests.get("torn") != digest:
                 self.note(RECOVERED, now, outcome="error", numbers={"bytes": size}, digests={"torn": digest})
             torn.recorded(self._home.log, name)
-
-
-def own_body(
-    tenant: str, operation: str, outcome: str, numbers: Mapping[str, int], digests: Mapping[str, str] | None = None
-) -> str:
-    """Return the body of a record in which the log speaks about itself."""
-    return body(LOG, LOG, operation, tenant, "", 0, outcome, "", numbers, digests)

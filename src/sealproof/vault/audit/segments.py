@@ -106,24 +106,27 @@ class Segment:
             return  # what stands there was acknowledged to nobody, and the next writer moves it away
 
 
-def read_segment(directory: Directory, name: str, *, end: int | None = None) -> Iterator[bytes]:
-    """Yield a segment's bytes in chunks, up to `end`. Raises UnsafeFile, FileUnavailable."""
+def read_segment(directory: Directory, name: str, *, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Yield a segment's bytes in chunks, from `start` to `end`. Raises UnsafeFile, FileUnavailable."""
     fd, status = _open(directory, name, _READ)
     try:
-        yield from _read(fd, 0, status.st_size if end is None else end)
+        yield from _read(fd, start, status.st_size if end is None else end)
     except OSError as exc:
         raise unavailable(f"{directory.path}/{name}", exc) from exc
     finally:
         os.close(fd)
 
 
-def read_lines(directory: Directory, name: str, *, end: int | None = None) -> Iterator[tuple[list[bytes], bytes]]:
+def read_lines(
+    directory: Directory, name: str, *, start: int = 0, end: int | None = None
+) -> Iterator[tuple[list[bytes], bytes]]:
     """Yield a segment's complete lines in portions, each with the beginning of the line that is not complete yet.
 
+    `start` is where a line begins.
     Raises AuditLogBroken on a line without end, UnsafeFile, FileUnavailable.
     """
     rest = b""
-    for chunk in read_segment(directory, name, end=end):
+    for chunk in read_segment(directory, name, start=start, end=end):
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > LINE_MAX:
             message = f"{directory.path}/{name} has a line of more than {LINE_MAX} bytes"

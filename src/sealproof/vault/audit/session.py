@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sealproof.errors import SealproofError
+from sealproof.vault.audit.happenings import FULL
 from sealproof.vault.audit.home import Home
 from sealproof.vault.audit.names import NameDigests, prepare_name_key
 from sealproof.vault.audit.pen import Limits, Pen
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sealproof.envelope.cipher import Random
-
-FULL = "audit.full"
 
 
 class Session:

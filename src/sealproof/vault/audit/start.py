@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import AuditLogBroken, MalformedFile
 from sealproof.signing import verifies
+from sealproof.vault.audit.happenings import PRUNED
 from sealproof.vault.audit.lines import checkpoint_line, note_of
 from sealproof.vault.audit.notes import Checkpoint, base64, key_id, read_note, signed_note, split_signature
 from sealproof.vault.audit.segments import first_of, read_lines, segment_names
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sealproof.loader.files import Directory
 
 START, NEXT = "start.jsonl", "start.next"
-PRUNED = "audit.pruned"
 _MAX = 1024 * 1024 * 1024  # bytes: a seal an hour is 4 MB a year
 _FRONT, _BACK = b'{"range":["', b'"]}'
 

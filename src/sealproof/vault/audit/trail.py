@@ -20,6 +20,7 @@ from sealproof.vault.audit.lines import (
     escaped,
     find_next,
     match_record,
+    numbers_of,
     read_opening,
     read_record,
 )
@@ -95,7 +96,7 @@ class Trail:
         """Set between an epoch's final seal and the next opening; the start of the first epoch is its own to say."""
         self.signed: Signed | None = None
         self.own: tuple[Entry, ...] = ()
-        """What the log said about itself, in order."""
+        """What the log said about itself in this epoch, in order."""
 
     @classmethod
     def resumed(cls, line: bytes, tenant: str, first_key: bytes) -> Self:
@@ -149,10 +150,10 @@ class Trail:
             raise self._broken(f"has a time outside epoch {self.epoch}, or before the record before it")
         if tenant.decode() != self.tenant:
             raise self._broken("is another tenant's")
-        if numbers or digests or _LOG in (actor, known):
-            entry = read_record(line)
-            if entry.actor == LOG:
-                self.own = (*self.own, entry)
+        if numbers:
+            numbers_of(numbers.decode())
+        if digests or _LOG in (actor, known):
+            self.own = (*self.own, read_record(line))
         self.head = sha256(line).hexdigest().encode()
         self.range.append(line)
         self.count += 1
@@ -185,7 +186,7 @@ class Trail:
         self.head = sha256(line).hexdigest().encode()
         self.epoch, self.start, self.key = opening.epoch, opening.at, opening.key
         self.at = max(self.at, opening.at)
-        self.count, self.promise = 0, None
+        self.count, self.promise, self.own = 0, None, ()
 
     def due(self, at: int) -> Opening:
         """Return the opening that must come next.
