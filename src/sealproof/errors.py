@@ -104,6 +104,14 @@ class OperationUnderWay(CallerError):
     """An operation of this kind was begun before and is not finished, or another process works on it right now."""
 
 
+class DutiesConflict(CallerError):
+    """A change of the policy would unite duties that must stay apart; `names` holds the subjects."""
+
+
+class ChangePending(CallerError):
+    """A change of the policy waits for more signatures, or there is none that does."""
+
+
 class OnLegalHold(CallerError):
     """The audit log is on legal hold: nothing of it is pruned."""
 
@@ -144,6 +152,10 @@ class EvidenceRejected(DataError):
     """A report or its attestation failed verification; the message says at which step."""
 
 
+class PolicyRejected(EvidenceRejected):
+    """The access policy is not signed by as many pinned policy keys as it needs; nobody is let in by it."""
+
+
 class AuditLogBroken(EvidenceRejected):
     """The audit log is not what was written: changed, cut, reordered, or no longer at its path."""
 
@@ -158,6 +170,14 @@ class AccessDenied(SealproofError):
 
 class KeyMissing(AccessDenied):
     """No key was found at any of the places that were tried; the message lists them."""
+
+
+class PolicyMissing(AccessDenied):
+    """The store has no access policy, so nobody is let in."""
+
+
+class LockedOut(AccessDenied):
+    """Too many refused attempts from this subject and origin: nothing is answered until the lock ends."""
 
 
 class DependencyError(SealproofError):

@@ -32,6 +32,8 @@ class Settings:
     """The framework that leads the report and adds its stricter parameters."""
     audit_retention_days: int = 365
     max_access_attempts: int = 5
+    policy_signers: int = 1
+    """Signatures that a change of the access policy needs; the strict profile never takes fewer than 2."""
     security_alerts_enabled: bool = True
     violation_threshold: int = 3
     alert_webhook_url: str = ""
@@ -48,6 +50,7 @@ _RANGES = {
     "rotation_interval_days": (1, _YEARS_100),
     "audit_retention_days": (1, _YEARS_100),
     "max_access_attempts": (1, 1000),
+    "policy_signers": (1, 16),
     "violation_threshold": (1, 1000),
     "prometheus_port": (1, 65_535),
 }

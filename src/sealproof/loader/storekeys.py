@@ -119,16 +119,20 @@ def pinned_writers(keyring: Directory) -> tuple[bytes, ...]:
 
     Raises KeyMissing if there is none.
     """
-    directory = keyring.enter("signing")
-    writers: list[bytes] = []
-    if directory is not None:
-        with directory:
-            directory.check_private()
-            for name in directory.names():
-                if name.startswith("writer") and name.endswith(".pub"):
-                    text = directory.read(name, limit=_PEM_MAX, private=True)
-                    writers.append(public_from_pem(text or b"", name=f"{directory.path}/{name}"))
+    writers = pinned_keys(keyring, "writer")
     if not writers:
         message = f"{keyring.path}/signing has no writer key"
         raise KeyMissing(message, hint="sealproof key init --writer")
-    return tuple(writers)
+    return writers
+
+
+def pinned_keys(keyring: Directory, purpose: str) -> tuple[bytes, ...]:
+    """Return the public keys in `keys/signing/<purpose>*.pub`, in the order of their names."""
+    directory = keyring.enter("signing")
+    if directory is None:
+        return ()
+    with directory:
+        directory.check_private()
+        names = [name for name in directory.names() if name.startswith(purpose) and name.endswith(".pub")]
+        texts = [(name, directory.read(name, limit=_PEM_MAX, private=True) or b"") for name in names]
+        return tuple([public_from_pem(text, name=f"{directory.path}/{name}") for name, text in texts])

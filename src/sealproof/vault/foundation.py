@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import StoreExists, ToolFailed, UnsafeFile
 from sealproof.loader.files import Directory, open_root, unavailable
+from sealproof.vault.access.editor import found_policy
+from sealproof.vault.access.interface import Subject
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.keys.strength import check_passphrase
 
@@ -32,9 +34,10 @@ IGNORED = (
     "[#]*#",  # in brackets, or it would be a comment
     "*~",
 )
+POLICY_KEY = "policy"
 _STORE = {"sealproof.toml", "tenants"}
 """What only a store has. A directory with neither, and with nothing besides `_AROUND`, may become one."""
-_AROUND = {"keys", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit"}
+_AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit"}
 _STORE_IGNORED = ("/keys/", "/audit/", "/reports/", *IGNORED)
 _ATTRIBUTES = "*.enc -text merge=sealproof\n"
 _GIT_SECONDS = 30
@@ -60,6 +63,7 @@ def lay_foundation(root: str, *, passphrase: str | None, iterations: int, clock:
             done.append("wrote .gitattributes: sealed files merge line by line")
         if new:
             done += _make_keys(root, passphrase, iterations, clock)
+        done += _found_policy(directory, clock)
         directory.make("tenants").__exit__()
         if "sealproof.toml" not in present:
             directory.replace("sealproof.toml", SETTINGS_TEXT.encode(), mode=0o644)
@@ -164,15 +168,30 @@ def _make_keys(root: str, passphrase: str | None, iterations: int, clock: Callab
         return _complete(keyring)
     _complete(keyring)
     kind = "stretched from MASTER_SECRET_KEY" if passphrase is not None else "drawn at random"
-    return [f"made keys/ with a master {kind}, a writer key and a report key"]
+    return [f"made keys/ with a master {kind}, a writer key, a report key and a policy key"]
 
 
 def _complete(keyring: Keyring) -> list[str]:
     present = keyring.signing_publics()
-    made = [purpose for purpose in ("writer", "report") if purpose not in present]
+    made = [purpose for purpose in ("writer", "report", POLICY_KEY) if purpose not in present]
     for purpose in made:
         keyring.new_signing_key(purpose)
     return [f"made the {purpose} key" for purpose in made]
+
+
+def _found_policy(directory: Directory, clock: Callable[[], float]) -> list[str]:
+    """Give a store its first access policy, where it has keys to sign one and none yet; also a store from before."""
+    present = directory.names()
+    if "policy.json" in present or "keys" not in present:
+        return []
+    keyring = Keyring(directory.path, clock=clock)
+    done = []
+    if POLICY_KEY not in keyring.signing_publics():
+        keyring.new_signing_key(POLICY_KEY)
+        done.append("made the policy key")
+    owner = Subject.this_user()
+    found_policy(directory.path, owner, keyring.signing_key(POLICY_KEY), clock=clock)
+    return [*done, f"wrote policy.json: {owner.name} may do everything, nobody else anything"]
 
 
 def _add_block(directory: Directory, name: str, rules: tuple[str, ...]) -> list[str]:

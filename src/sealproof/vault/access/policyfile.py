@@ -1,0 +1,257 @@
+"""`policy.json` on disk: verified and fresh when read, changed in one step, by as many signers as it takes.
+
+policy.json            what is in force
+policy.pending.json    a change that waits for more signatures
+keys/access/policy.mark, SEALPROOF_STATE/policy.mark    the newest generation that this host has seen
+keys/signing/policy*.pub    whose signatures count
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from sealproof.envelope.freshness import Mark
+from sealproof.errors import (
+    Changed,
+    ChangePending,
+    ConfigurationError,
+    DataError,
+    KeyMissing,
+    PolicyMissing,
+    PolicyRejected,
+    StaleFile,
+    StoreExists,
+    StoreNotFound,
+)
+from sealproof.loader.files import Directory, at, open_root
+from sealproof.loader.storekeys import pinned_keys
+from sealproof.signing import sha256
+from sealproof.vault.access.policy import FILE_MAX, SignedPolicy, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sealproof.signing import SigningKey
+    from sealproof.vault.access.policy import Policy
+
+POLICY, PENDING, MARK = "policy.json", "policy.pending.json", "policy.mark"
+_MODE = 0o644  # who may do what is no secret, and belongs into review
+_MARK_MAX = 4096  # bytes
+_RESTORE = "restore it from version control or a backup"
+_MARK_SCOPE = ("platform", "policy")
+
+
+class InForce(NamedTuple):
+    """A policy that was verified, with the SHA-256 of its file in hex."""
+
+    policy: Policy
+    digest: str
+
+
+class Signing(NamedTuple):
+    """How far a change has come."""
+
+    policy: Policy
+    signers: int
+    needed: int
+
+    @property
+    def in_force(self) -> bool:
+        """Tell whether it was put in place."""
+        return self.signers >= self.needed
+
+
+class PolicyFile:
+    """The policy of the store at `root`, of which each change needs the signatures of `signers` policy keys."""
+
+    def __init__(self, root: str, *, signers: int = 1) -> None:
+        self.root = root
+        self.signers = signers
+
+    def __repr__(self) -> str:
+        return f"PolicyFile({self.root!r})"
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Return the paths on which the answer of `load` depends."""
+        return (f"{self.root}/{POLICY}", f"{self.root}/keys/signing")
+
+    def load(self) -> InForce:
+        """Return the policy in force: enough signatures, and none older than this host has seen.
+
+        Raises PolicyMissing, PolicyRejected, StaleFile, MalformedFile, LimitExceeded, KeyMissing, UnsafeFile,
+        FileUnavailable.
+        """
+        with open_root(self.root) as root:
+            return self._load(root)
+
+    def pending(self) -> SignedPolicy | None:
+        """Return the change that waits for more signatures, if it still follows the policy in force."""
+        with open_root(self.root) as root:
+            return self._pending(root, self._load(root))
+
+    def found(self, policy: Policy, key: SigningKey) -> None:
+        """Put a store's first policy in place. Raises StoreExists if there is one, or was one."""
+        with open_root(self.root) as root:
+            root.lock()
+            if root.read(POLICY, limit=FILE_MAX, private=False) is not None:
+                message = f"{self.root} has an access policy already"
+                raise StoreExists(message, hint=f"sealproof access list --root {self.root}")
+            with _access(root) as directory:
+                mark = _read_mark(directory)
+            if mark is not None:
+                message = f"{self.root}/{POLICY} is gone, and this host has seen its generation {mark.generation}"
+                raise StaleFile(message, hint=_RESTORE)
+            self._put(root, SignedPolicy(policy, {}).signed_by(key))
+
+    def propose(self, base: InForce, policy: Policy, key: SigningKey) -> Signing:
+        """Sign a change of `base`, and put it in place if that is enough; else it waits for more signatures.
+
+        Raises Changed if another policy is in force meanwhile, ChangePending if another change waits,
+        PolicyRejected if `key` is not pinned.
+        """
+        with open_root(self.root) as root:
+            root.lock()
+            current = self._load(root)
+            if current.digest != base.digest:
+                message = f"{self.root}/{POLICY} was changed by someone else meanwhile"
+                raise Changed(message, hint="run the command again: it starts from the newest policy")
+            if self._pending(root, current) is not None:
+                message = "another change of the policy waits for signatures"
+                raise ChangePending(message, hint="sealproof access sign, or sealproof access discard")
+            return self._advance(root, SignedPolicy(policy, {}).signed_by(key), key)
+
+    def sign(self, key: SigningKey) -> Signing:
+        """Add a signature to the change that waits, and put it in place if that is enough.
+
+        Raises ChangePending if none waits or `key` has signed it already, PolicyRejected if `key` is not pinned.
+        """
+        with open_root(self.root) as root:
+            root.lock()
+            waiting = self._pending(root, self._load(root))
+            if waiting is None:
+                message = "no change of the policy waits for a signature"
+                raise ChangePending(message, hint="sealproof access list")
+            if key.public in waiting.signatures:
+                message = "this key has signed the change already"
+                raise ChangePending(message, hint="another person signs: sealproof access sign --key FILE")
+            return self._advance(root, waiting.signed_by(key), key)
+
+    def discard(self) -> bool:
+        """Drop the change that waits, and tell whether there was one."""
+        with open_root(self.root) as root:
+            root.lock()
+            if PENDING not in root.names():
+                return False
+            root.remove(PENDING)
+            return True
+
+    def _load(self, root: Directory) -> InForce:
+        data = root.read(POLICY, limit=FILE_MAX, private=False)
+        if data is None:
+            message = f"{self.root} has no access policy, so nobody is let in"
+            raise PolicyMissing(message, hint=f"sealproof init --root {self.root}")
+        signed = self._parse(data, POLICY)
+        found = len(signed.valid_signers(self._pinned(root)))
+        if found < self.signers:
+            message = f"{self.root}/{POLICY} has {found} of the {self.signers} signatures that it needs"
+            raise PolicyRejected(message, hint="restore it from version control, or have it signed: docs/access.md")
+        seen = Mark(*_MARK_SCOPE, signed.policy.generation, sha256(data).hex())
+        self._check_marks(root, seen)
+        return InForce(signed.policy, seen.digest)
+
+    def _parse(self, data: bytes, name: str) -> SignedPolicy:
+        try:
+            return parse(data)
+        except DataError as exc:
+            raise at(f"{self.root}/{name}", exc, hint=_RESTORE) from None
+
+    def _pending(self, root: Directory, current: InForce) -> SignedPolicy | None:
+        data = root.read(PENDING, limit=FILE_MAX, private=False)
+        if data is None:
+            return None
+        waiting = self._parse(data, PENDING)
+        follows = (waiting.policy.generation, waiting.policy.previous) == (
+            current.policy.generation + 1,
+            current.digest,
+        )
+        return waiting if follows else None
+
+    def _advance(self, root: Directory, signed: SignedPolicy, key: SigningKey) -> Signing:
+        pinned = self._pinned(root)
+        if key.public not in pinned:
+            message = "the key is not one whose signature counts for this store's policy"
+            raise PolicyRejected(message, hint="pin it first: sealproof access signer --output FILE")
+        signing = Signing(signed.policy, len(signed.valid_signers(pinned)), self.signers)
+        if signing.in_force:
+            self._put(root, signed)
+        else:
+            root.replace(PENDING, signed.to_bytes(), mode=_MODE)
+        return signing
+
+    def _put(self, root: Directory, signed: SignedPolicy) -> None:
+        root.sweep()
+        data = signed.to_bytes()
+        root.replace(POLICY, data, mode=_MODE)
+        if PENDING in root.names():
+            root.remove(PENDING)
+        self._check_marks(root, Mark(*_MARK_SCOPE, signed.policy.generation, sha256(data).hex()))
+
+    def _pinned(self, root: Directory) -> tuple[bytes, ...]:
+        keys = root.enter("keys")
+        if keys is not None:
+            with keys:
+                keys.check_private()
+                pinned = pinned_keys(keys, "policy")
+            if pinned:
+                return pinned
+        message = f"{self.root}/keys/signing has no policy key, so no policy can be believed"
+        raise KeyMissing(message, hint=f"sealproof init --root {self.root}")
+
+    def _check_marks(self, root: Directory, seen: Mark) -> None:
+        """Refuse a policy older than what was seen, and remember a newer one."""
+        with _access(root) as directory:
+            _raise_mark(directory, seen, self.root)
+        state = os.environ.get("SEALPROOF_STATE")
+        if state:
+            with _state(state) as directory:
+                directory.check_private()
+                _raise_mark(directory, seen, self.root)
+
+
+@contextmanager
+def _access(root: Directory) -> Iterator[Directory]:
+    with root.make("keys") as keys, keys.make("access") as directory:
+        directory.check_private()
+        yield directory
+
+
+def _state(path: str) -> Directory:
+    try:
+        return open_root(path)
+    except StoreNotFound:
+        message = f"SEALPROOF_STATE names {path}, and there is no such directory"
+        raise ConfigurationError(message, hint=f"mkdir -m 700 {path}", names=("SEALPROOF_STATE",)) from None
+
+
+def _read_mark(directory: Directory) -> Mark | None:
+    text = directory.read(MARK, limit=_MARK_MAX, private=True)
+    tenant, environment = _MARK_SCOPE
+    return None if text is None else Mark.parse(text, tenant=tenant, environment=environment)
+
+
+def _raise_mark(directory: Directory, seen: Mark, root: str) -> None:
+    mark = _read_mark(directory)
+    if mark is not None and mark.generation >= seen.generation:
+        if (mark.generation, mark.digest) == (seen.generation, seen.digest):
+            return
+        other = "another generation" if mark.generation == seen.generation else "generation"
+        message = f"{root}/{POLICY} is {other} {seen.generation}, and this host has seen {mark.generation}"
+        raise StaleFile(message, hint="put the newest policy back; to undo a change, grant or revoke again")
+    directory.lock()
+    again = _read_mark(directory)
+    if again is None or again.generation < seen.generation:  # nobody was faster
+        directory.sweep()
+        directory.replace(MARK, seen.to_bytes())
