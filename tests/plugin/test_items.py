@@ -122,7 +122,7 @@ def test_runs_on_the_workers_of_xdist(project, dist):
     result = project.check(*arguments, apart=True)
     assert project.counts(result) == {"passed": 2, "failed": 1}
     result.stdout.fnmatch_lines(
-        ["*PASSED secrets-compliance::security::SEC-001?acme?*", "*gate NOT met: 1 items*1 pass, 1 fail*"],
+        ["*PASSED secrets-compliance::security::SEC-001?acme?*", "*gate NOT met: 1 item *1 pass, 1 fail*"],
         consecutive=False,
     )
     assert "sealproof seal bravo" in result.stdout.str()

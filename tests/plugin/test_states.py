@@ -111,7 +111,7 @@ def test_missing_evidence_at_the_gate_fails_with_a_code_of_its_own(project):
     result = project.check("-k", "SEC-018 and acme")
     assert project.counts(result) == {"failed": 1}
     result.stdout.fnmatch_lines(
-        ["not evaluated: *(high)", "*because *no key for acme/development*", "*gate NOT met: 1 items*"]
+        ["not evaluated: *(high)", "*because *no key for acme/development*", "*gate NOT met: 1 item *"]
     )
     assert result.ret == 6
 

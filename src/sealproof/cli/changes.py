@@ -20,7 +20,7 @@ def report(where: str, change: Change) -> None:
     for verb, names in (("added", change.added), ("changed", change.changed), ("removed", change.removed)):
         if names:
             console.say(f"{verb}: {', '.join(names)}")
-    state = "unchanged at" if change.is_empty else "sealed,"
+    state = "sealed," if change.is_saved else "unchanged at"
     console.answer(f"{where} {state} generation {change.generation}")
 
 

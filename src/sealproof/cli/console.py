@@ -69,6 +69,11 @@ def confirm(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def age(seconds: int) -> str:
     """Return a duration in its largest unit, for people."""
     for name, size in (("d", 86_400), ("h", 3_600), ("min", 60)):

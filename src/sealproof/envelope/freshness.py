@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
 from sealproof.envelope.grammar import counter, fields_of, lines_of
@@ -74,7 +75,7 @@ class Freshness:
             self._check_mark(envelope, self.mark, scope)
         if envelope.expires:
             if self.now > envelope.expires:
-                message = f"{scope} expired at {envelope.expires} (unix seconds), the clock reads {self.now}"
+                message = f"{scope} expired at {_moment(envelope.expires)}, the clock reads {_moment(self.now)}"
                 raise StaleFile(message, hint=f"sealproof seal {envelope.tenant} --expires DAYS, and deploy it")
             if self.now < envelope.saved - CLOCK_SKEW:
                 message = f"{scope} was saved {envelope.saved - self.now} seconds ahead of this host's clock"
@@ -87,7 +88,7 @@ class Freshness:
         if self.mark is not None:
             return f"protected: high-water mark {self.mark.generation}"
         if envelope.expires:
-            return f"protected until expiry at {envelope.expires}"
+            return f"protected until expiry at {_moment(envelope.expires)}"
         return "not protected"
 
     @staticmethod
@@ -99,6 +100,11 @@ class Freshness:
         if envelope.generation == mark.generation and sha256(envelope.data).hex() != mark.digest:
             message = f"{scope} is another generation {mark.generation} than the one this host has seen"
             raise StaleFile(message, hint=hint)
+
+
+def _moment(seconds: int) -> str:
+    """Return unix seconds as a person reads them; 2^53-1 of them is the year 285,428,751."""
+    return strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(seconds))
 
 
 def parse_minimum(text: str) -> int:

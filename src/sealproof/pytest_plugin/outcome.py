@@ -95,7 +95,8 @@ class Outcome:
             "deselected": len(self._examiner.items) - len(self._selected),
         }
         not_reached = "".join(f", {count} {name}" for name, count in others.items() if count)
-        met = f"gate NOT met: {final.gating} items at or above {gate.level.value}" if final.gating else "gate met"
+        items = "1 item" if final.gating == 1 else f"{final.gating} items"
+        met = f"gate NOT met: {items} at or above {gate.level.value}" if final.gating else "gate met"
         self.lines.append(f"{met if self._results else 'no check ran'}: {states or 'nothing'}{not_reached}")
 
     def _write(self) -> bool:

@@ -36,7 +36,7 @@ DAY = 86_400  # seconds
 class Change:
     """What a save did, by name: for the person who asked."""
 
-    __slots__ = ("added", "changed", "generation", "removed", "unchanged")
+    __slots__ = ("added", "changed", "generation", "is_saved", "removed", "unchanged")
 
     def __init__(self, before: Envelope | None, after: Envelope) -> None:
         old = {entry.name: entry.version for entry in before.entries} if before else {}
@@ -46,11 +46,8 @@ class Change:
         self.changed = sorted(name for name in new.keys() & old.keys() if new[name] != old[name])
         self.unchanged = sorted(name for name in new.keys() & old.keys() if new[name] == old[name])
         self.generation = after.generation
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether nothing at all changed."""
-        return not (self.added or self.changed or self.removed)
+        self.is_saved = before is None or before.generation != after.generation
+        """False where nothing at all changed, an expiry or a key included: the file is then as it was."""
 
 
 class Custodian:

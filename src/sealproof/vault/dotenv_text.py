@@ -51,7 +51,7 @@ def _parsed(data: bytes, path: str) -> DotenvText:
     foreign = _first_foreign_byte(data)
     if foreign is not None:
         message = f"{path} is not UTF-8 text (byte {foreign})"
-        raise InvalidDotenv(message, hint=f"iconv -t UTF-8 {path}")
+        raise InvalidDotenv(message, hint="convert it first: iconv -f ISO-8859-1 -t UTF-8")
     found = DotenvText()
     for binding in parse_stream(StringIO(data.decode("utf-8-sig"))):
         shown = binding.original.string  # python-dotenv counts blank lines before a line as part of it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,7 +87,10 @@ def test_protection_names_the_strongest_anchor() -> None:
     seen = Mark.of(ENVELOPE)
     assert Freshness(now=NOW, minimum=3, mark=seen).protection(EXPIRING) == "protected: generation at least 3"
     assert Freshness(now=NOW, mark=seen).protection(EXPIRING) == "protected: high-water mark 7"
-    assert Freshness(now=NOW).protection(EXPIRING) == f"protected until expiry at {EXPIRES}"
+    day = datetime.fromtimestamp(EXPIRES, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert Freshness(now=NOW).protection(EXPIRING) == f"protected until expiry at {day}"
+    last = parse(EXAMPLE.but(expires=2**53 - 1).to_bytes())
+    assert Freshness(now=NOW).protection(last).startswith("protected until expiry at 285428751-11-12 ")
 
 
 def test_mark_of_a_file_comes_back() -> None:

@@ -98,7 +98,8 @@ def _print(outcome: RunResult) -> None:
                     _print_finding(finding)
     final = gates.decide(outcome)
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in final.counts if count)
-    verdict = "gate met" if not final.gating else f"gate NOT met: {final.gating} items at or above {outcome.gate.value}"
+    items = console.counted(final.gating, "item")
+    verdict = f"gate NOT met: {items} at or above {outcome.gate.value}" if final.gating else "gate met"
     console.answer(f"{verdict}. {states or 'no check ran'}. {final.evaluated} of {final.total} items evaluated.")
     console.answer(f"rollback: {outcome.rollback}. {len(outcome.not_run)} checks of the catalogue were not looked at.")
 

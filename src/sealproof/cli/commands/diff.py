@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sealproof.cli import arguments, console
 from sealproof.envelope.grammar import FILE_MAX
 from sealproof.envelope.parse import Envelope, parse
-from sealproof.errors import CallerError, ToolFailed
-from sealproof.loader.files import read_public
+from sealproof.errors import CallerError, DataError, ToolFailed
+from sealproof.loader.files import at, read_public
 from sealproof.loader.tenant import file_name
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import work_tree
@@ -39,7 +39,7 @@ def run(args: Arguments) -> int:
     environment = arguments.environment_of(args)
     new = Custodian(args.root).envelope(args.tenant, environment)
     path = f"{args.root}/tenants/{args.tenant}/{file_name(environment)}"
-    old = parse(_read(args.other) if args.other else _committed(path))
+    old = _parsed(_read(args.other), args.other) if args.other else _parsed(_committed(path), f"HEAD:{path}")
     changes = _changes(old, new)
     if args.json:
         console.answer_json({"generations": [old.generation, new.generation], "changes": changes})
@@ -50,6 +50,13 @@ def run(args: Arguments) -> int:
     if not any(changes.values()):
         console.say(f"no secret differs (generations {old.generation} and {new.generation})")
     return 0
+
+
+def _parsed(data: bytes, name: str) -> Envelope:
+    try:
+        return parse(data)
+    except DataError as exc:
+        raise at(name, exc, hint="sealproof diff TENANT OTHER") from None
 
 
 def _changes(old: Envelope, new: Envelope) -> dict[str, list[str]]:

@@ -108,5 +108,5 @@ def _tenant(args: Arguments) -> Iterator[tuple[bool, str]]:
         yield False, f"{where}: {error.message} (hint: {error.hint})"
         return
     envelope = opened.unlocked.envelope
-    size = f"generation {envelope.generation}, {len(envelope.entries)} secrets"
+    size = f"generation {envelope.generation}, {console.counted(len(envelope.entries), 'secret')}"
     yield True, f"{where}: opens, {size}, rollback {opened.rollback}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sealproof.cli import arguments, console
 from sealproof.cli.changes import check_description, describe, note_dotenv, report
 from sealproof.cli.memory_file import memory_directory
+from sealproof.cli.private_file import write_private
 from sealproof.errors import CallerError, InvalidDotenv, ToolFailed
 from sealproof.loader.environment import plain_names
 from sealproof.vault.custodian import Custodian
@@ -51,12 +52,10 @@ def run(args: Arguments) -> int:
 
 
 def _edited(path: str, before: str) -> DotenvText | None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(before)
+    write_private(path, before)
     while True:
         _run_editor(path)
-        with open(path, "rb") as saved:
-            text = saved.read(DOTENV_MAX + 1)
+        text = _saved(path)
         if text == before.encode():
             return None
         try:
@@ -67,6 +66,15 @@ def _edited(path: str, before: str) -> DotenvText | None:
             console.error(error)
             if not console.confirm("Edit it again? (no throws the edit away)"):
                 raise
+
+
+def _saved(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(DOTENV_MAX + 1)
+    except OSError as exc:  # an editor may rename, delete, or put a directory there
+        message = f"the editor left no text to seal: {(exc.strerror or 'input/output error').lower()}"
+        raise ToolFailed(message, hint="sealproof edit TENANT") from exc
 
 
 def _run_editor(path: str) -> None:

@@ -31,6 +31,8 @@ def _tenants(args: Arguments) -> int:
         console.answer_json({"tenants": [{"tenant": name, "environments": places} for name, places in found.items()]})
     else:
         console.table(("TENANT", "ENVIRONMENTS"), [(name, ", ".join(places)) for name, places in found.items()])
+        if not found:
+            console.say("no tenant yet: sealproof seal TENANT FILE")
     return 0
 
 

@@ -32,5 +32,6 @@ def run(args: Arguments) -> int:
         dropped = prune_orphans(custodian.store, args.tenant)
         if dropped:
             console.say(f"dropped, for no environment has them: {', '.join(dropped)}")
-    console.answer(f"{args.tenant} has {len(secret_names(custodian.store, args.tenant))} secrets, all described")
+    count = console.counted(len(secret_names(custodian.store, args.tenant)), "secret")
+    console.answer(f"{args.tenant} has {count}, all described")
     return 0

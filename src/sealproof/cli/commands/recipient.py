@@ -40,8 +40,8 @@ def run(args: Arguments) -> int:
         return 0
     change = custodian.add_reader if args.action == "add" else custodian.remove_reader
     done = change(args.tenant, environment, _public(args.public))
-    count = len(custodian.envelope(args.tenant, environment).readers)
-    console.answer(f"{args.tenant}/{environment} has {count} recipients at generation {done.generation}")
+    count = console.counted(len(custodian.envelope(args.tenant, environment).readers), "recipient")
+    console.answer(f"{args.tenant}/{environment} has {count} at generation {done.generation}")
     if args.action == "remove":
         console.say(f"they may keep what they have read: sealproof set {args.tenant} NAME --generate")
     return 0

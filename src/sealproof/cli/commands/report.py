@@ -65,7 +65,7 @@ def _verify(args: Arguments) -> int:
         console.answer_json({"verified": True, "run": run_result.run_id, "number": number, "exit_code": code})
         return 0
     signers = ", ".join(fingerprint(key) for key in pinned)
-    met = "gate met" if not outcome.gating else f"gate NOT met, {outcome.gating} items"
+    met = "gate met" if not outcome.gating else f"gate NOT met, {console.counted(outcome.gating, 'item')}"
     console.answer(f"verified: run {run_result.number} ({run_result.run_id}), pinned key {signers}")
     console.answer(f"its verdict: {met} (exit code {code})")
     return 0
