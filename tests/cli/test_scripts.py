@@ -63,11 +63,3 @@ def test_script(script, empty):
         assert re.fullmatch(pattern_of(step.out), answer.out), f"{where}{answer.out}"
         assert re.fullmatch(pattern_of(step.err), answer.err), f"{where}{answer.err}"
         assert answer.code == step.code, f"{where}{answer}"
-
-
-def test_every_command_stands_in_a_script():
-    from sealproof.cli.main import COMMANDS  # noqa: PLC0415 - the table is this test's only
-
-    typed = {step.command for script in SCRIPTS.glob("*.txt") for step in steps_of(script.read_text(encoding="utf-8"))}
-    missing = [name for name in COMMANDS if not any(re.search(rf"sealproof {name}\b", line) for line in typed)]
-    assert missing == ["edit"], "edit needs an editor: test_edit.py"
