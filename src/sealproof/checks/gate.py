@@ -58,6 +58,8 @@ class Gate:
     """Worker processes; 0 means threads of this one."""
     now: int | None = None
     """Unix seconds to judge ages by; None means the host's clock."""
+    waivers: str = ""
+    """The waiver file; empty means the store's own, where there is one."""
 
     def target(self) -> Target:
         """Return the target, with the store's own settings applied. Raises ConfigurationError, StoreNotFound."""
@@ -70,6 +72,7 @@ class Gate:
                 tenants=self.tenants,
                 now=self.now,
                 overrides=_tightened(settings),
+                waivers=self.waivers,
             )
         )
 

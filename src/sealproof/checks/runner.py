@@ -13,6 +13,7 @@ from sealproof.checks.context import Context, NoEvidence
 from sealproof.checks.survey import Survey, survey
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.tenant import TenantView
+from sealproof.checks.waiving import apply
 from sealproof.compliance import catalogue
 from sealproof.errors import CallerError, SealproofError
 from sealproof.findings import (
@@ -139,7 +140,9 @@ def run_item(item: Item, target: Target, view: TenantView | None, learnt: Survey
     check = catalogue.load().checks[item.check]
     started = _milliseconds()
     with Context(check, item.scope, target, view, learnt) as context:
-        findings = tuple(_collect(context, registry.registered()[item.check]))
+        found = tuple(_collect(context, registry.registered()[item.check]))
+        covering = target.waivers.of(check.id, item.scope)
+        findings = apply(found, covering, lambda other: passes(other, item.scope, target, learnt)) if covering else found
         status = aggregate(findings)
         if status is Status.PASS and check.evidence is Evidence.DECLARED:
             status = Status.DECLARED
@@ -157,6 +160,22 @@ def run_item(item: Item, target: Target, view: TenantView | None, learnt: Survey
             parameters=context.parameters,
             optional=bool(context.optional_reason),
         )
+
+
+def examine(item: Item, target: Target, learnt: Survey) -> tuple[Finding, ...]:
+    """Return what one check finds over one scope, with no waiver applied. Never raises for what a check does."""
+    check = catalogue.load().checks[item.check]
+    view = TenantView(target, item.scope) if item.scope.tenant else None
+    with Context(check, item.scope, target, view, learnt) as context:
+        return tuple(_collect(context, registry.registered()[item.check]))
+
+
+def passes(check_id: str, scope: Scope, target: Target, learnt: Survey) -> bool:
+    """Tell whether a compensating check passes, by its own evidence: no waiver counts for it."""
+    if check_id not in registry.registered():
+        return False
+    over = scope if catalogue.load().checks[check_id].scope == "tenant" else Scope()
+    return aggregate(examine(Item(check_id, over), target, learnt)) is Status.PASS
 
 
 def _collect(context: Context, function: registry.CheckFunction) -> Iterator[Finding]:

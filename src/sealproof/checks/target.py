@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sealproof.checks.waiving import WaiverFile
 from sealproof.compliance import profiles
 from sealproof.errors import CallerError, UnknownTenant
 from sealproof.findings import Scope
@@ -36,6 +37,8 @@ class TargetSpec:
     """Unix seconds to judge ages by; None means the host's clock."""
     overrides: Mapping[str, int] = field(default_factory=dict)
     """Parameters that settings tighten."""
+    waivers: str = ""
+    """The waiver file; empty means the store's own, where there is one."""
 
 
 class Target:
@@ -83,6 +86,11 @@ class Target:
             for tenant in self.tenants
             for environment in (environments(tenant) or (DEFAULT_ENVIRONMENT,))
         )
+
+    @cached_property
+    def waivers(self) -> WaiverFile:
+        """Return the waivers that apply to this run. Raises ConfigurationError, CallerError."""
+        return WaiverFile(self)
 
     def profile(self, scope: Scope) -> Profile:
         """Return the parameters that govern `scope`; the store as a whole is as strict as its strictest file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from sealproof.errors import ConfigurationError
@@ -46,6 +47,19 @@ class Table:
     def optional_integer(self, name: str) -> int | None:
         """Take an integer, zero or more; None where the field is absent."""
         return self.integer(name) if name in self._left else None
+
+    def day(self, name: str) -> date:
+        """Take a whole day: a TOML date, or the same as text (YYYY-MM-DD). A time of day is refused."""
+        value = self._take(name)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        try:
+            day = date.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            day = None
+        if day is None or day.isoformat() != value:
+            raise self.error(f"{name} {value!s:.40} is no day (YYYY-MM-DD)", name)
+        return day
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Take a list of different texts; it may be empty."""

@@ -7,7 +7,6 @@ under a share-alike licence. Ids are facts; titles are ours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from sealproof.compliance._frozen import FrozenMapping
@@ -74,7 +73,7 @@ def parse_framework(table: Table, name: str) -> Framework:
         edition=table.text("edition"),
         publisher=table.text("publisher"),
         licence=table.text("licence"),
-        checked=_day(table, "checked"),
+        checked=table.day("checked").isoformat(),
         ids=_counted_ids(table),
         titles=_titles(table.table("titles")),
         unverified=table.optional_texts("unverified"),
@@ -119,14 +118,3 @@ def _titles(table: Table) -> Mapping[str, str]:
             raise table.error(f"{first} and {control} carry one title, {title!r}", first, control)
         titles[control] = title
     return FrozenMapping(titles)
-
-
-def _day(table: Table, name: str) -> str:
-    value = table.text(name)
-    try:
-        day = date.fromisoformat(value)
-    except ValueError as error:
-        raise table.error(f"{name} {value!r} is no day (YYYY-MM-DD)", name) from error
-    if day.isoformat() != value:
-        raise table.error(f"{name} {value!r} is no day (YYYY-MM-DD)", name)
-    return value
