@@ -16,6 +16,7 @@ import sealproof
 from sealproof.checks import runner
 from sealproof.checks.runner import Plan, Selection
 from sealproof.checks.target import Target, TargetSpec
+from sealproof.checks.waiving import counted
 from sealproof.compliance import catalogue
 from sealproof.compliance.profiles import parameters
 from sealproof.errors import EvidenceRejected, SealproofError
@@ -116,7 +117,9 @@ def assemble(gate: Gate, target: Target, planned: Plan, results: Sequence[CheckR
         rollback=_rollback(),
         results=tuple(results),
         not_run=planned.not_run,
-        notes=notes,
+        notes=(*notes, *target.waivers.notes()),
+        waivers=counted(target.waivers.all, results),
+        waiver_file=target.waivers.digest,
     )
 
 

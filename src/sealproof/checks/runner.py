@@ -85,9 +85,11 @@ class Plan:
 def plan(target: Target, selection: Selection) -> Plan:
     """Return the items of a run, tenants' first, and every other check with the reason it is left out.
 
-    Raises CallerError on an unknown suite, check or framework, StoreNotFound, UnknownTenant.
+    Raises CallerError on an unknown suite, check or framework, ConfigurationError on a waiver file that cannot be
+    understood, StoreNotFound, UnknownTenant.
     """
     known = catalogue.load()
+    _ = target.waivers  # before anything runs: a waiver that nobody understands must not be ignored
     _check_names("suite", selection.suites, registry.SUITES)
     _check_names("check", selection.checks, known.checks)
     _check_names("framework", selection.frameworks, known.frameworks)
@@ -142,7 +144,9 @@ def run_item(item: Item, target: Target, view: TenantView | None, learnt: Survey
     with Context(check, item.scope, target, view, learnt) as context:
         found = tuple(_collect(context, registry.registered()[item.check]))
         covering = target.waivers.of(check.id, item.scope)
-        findings = apply(found, covering, lambda other: passes(other, item.scope, target, learnt)) if covering else found
+        findings = (
+            apply(found, covering, lambda other: passes(other, item.scope, target, learnt)) if covering else found
+        )
         status = aggregate(findings)
         if status is Status.PASS and check.evidence is Evidence.DECLARED:
             status = Status.DECLARED

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sealproof.checks.holdings import may_name
 from sealproof.compliance import waivers
 from sealproof.errors import CallerError, KeyMissing
 from sealproof.findings import Finding, Status
@@ -39,7 +40,7 @@ class WaiverFile:
         """SHA-256 of the file in hex; empty where there is none."""
         self.acceptances: Mapping[str, Acceptance] = waivers.parse(self.text, path=self.path)
         self.all = tuple(_judged(target, self.acceptances.values()))
-        """Every waiver of the file, each with why it does not apply, if it does not."""
+        """Every waiver of the tenants looked at, each with why it does not apply, if it does not."""
 
     def of(self, check: str, scope: Scope) -> list[Waiver]:
         """Return the waivers of one check over one scope."""
@@ -96,6 +97,9 @@ def _applied(finding: Finding, waiver: Waiver | None, passes: Callable[[str], bo
 def _judged(target: Target, acceptances: Iterable[Acceptance]) -> Iterator[Waiver]:
     people: list[People | None] = []
     for acceptance in acceptances:
+        tenant = acceptance.waiver.scope.tenant
+        if tenant and not may_name(target, tenant):
+            continue
         people = people or [people_of(target.root)]
         limits = target.profile(acceptance.waiver.scope).parameters
         yield waivers.judged(acceptance, people[0], target.now, limits)

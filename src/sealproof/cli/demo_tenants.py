@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from sealproof.cli.demo_records import declare, sign
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.dotenv_text import read_dotenv
 from sealproof.vault.inventory import describe_missing
@@ -66,4 +67,6 @@ def fill(root: str) -> Iterator[str]:
         describe_missing(
             custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
         )
+        declare(root, tenant, purpose)
         yield f"sealed {len(values)} values of {tenant}"
+    yield from sign(root)

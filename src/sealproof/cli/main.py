@@ -33,6 +33,8 @@ COMMANDS = {
     "audit": "verify, export, watch, anchor and prune the signed audit log",
     "check": "look for what is wrong, decide the gate, write the evidence",
     "report": "render or verify a report",
+    "waiver": "list the accepted findings, and sign one as its approver",
+    "record": "sign and read who is who, what was approved, reviewed, exposed, erased",
     "explain": "say what a check looks at and which controls it supports",
     "doctor": "say what works here, what does not, and why a file is refused",
 }

@@ -40,6 +40,7 @@ _SINGLE: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "profile": (PROFILES, "the limits to apply (default: by environment)"),
     "gate": (LEVELS, "fail at this severity and above (default: high)"),
     "report-level": (LEVELS, "warn of findings below the gate from this severity on (default: info)"),
+    "waivers": (None, "accepted findings (default: the store's own waivers.toml)"),
     "report-dir": (None, "write the report in every format, with its attestation, there"),
     "sign-key": (None, "private Ed25519 key in PEM to sign the report with"),
 }

@@ -30,6 +30,7 @@ def gate_of(config: pytest.Config) -> Gate:
         report_level=_level(config, "report_level", Severity.INFO),
         report_dir=_path(config, "report_dir"),
         sign_key=_path(config, "sign_key"),
+        waivers=_path(config, "waivers"),
     )
 
 

@@ -38,6 +38,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--profile", default="", help="development, production or strict (default: by environment)")
     parser.add_argument("--source", metavar="DIR", default="", help="source tree to scan (default: around the store)")
     parser.add_argument("--workers", metavar="N", type=int, default=0, help="worker processes (default: threads)")
+    parser.add_argument("--waivers", metavar="FILE", default="", help="accepted findings (default: the store's own)")
     parser.add_argument("--report-dir", metavar="DIR", default="", help="write every format and the attestation there")
     parser.add_argument("--sign-key", metavar="FILE", default="", help="private Ed25519 key in PEM to sign with")
     parser.add_argument("--previous", metavar="FILE", default="", help="the predecessor's attestation")
@@ -83,6 +84,7 @@ def _gate(args: Arguments) -> gates.Gate:
         sign_key=args.sign_key,
         previous=args.previous,
         workers=args.workers,
+        waivers=args.waivers,
     )
 
 
@@ -96,6 +98,11 @@ def _print(outcome: RunResult) -> None:
             for finding in result.findings:
                 if finding.status is result.status:
                     _print_finding(finding)
+    for waiver in outcome.waivers:
+        if not waiver.refused and waiver.covers:
+            console.say(f"waived by {waiver.id}: {waiver.check}[{waiver.scope}] {waiver.resource}, to {waiver.expires}")
+    for note in outcome.notes:
+        console.say(note)
     final = gates.decide(outcome)
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in final.counts if count)
     items = console.counted(final.gating, "item")

@@ -1,0 +1,87 @@
+"""What people would have declared and signed for the demo store, so that every check has its ground.
+
+The two people are made up. Their keys are drawn, used once and dropped: nobody can sign anything more in their names.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from sealproof.loader.files import open_root
+from sealproof.signing import SEED_BYTES, SigningKey
+from sealproof.vault.declarations import FILE_MAX, FILE_NAME
+from sealproof.vault.keys.keyring import Keyring
+from sealproof.vault.records.drafts import approval
+from sealproof.vault.records.governed import contents
+from sealproof.vault.records.interface import PERSON, POLICY_KEY, Record
+from sealproof.vault.records.shelf import Shelf
+from sealproof.vault.store.local import LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTHOR, APPROVER = "dana.reed", "sam.ortiz"
+REGION = "eu-central"
+_MODE = 0o644
+_LOCATIONS = f"""\
+# What holds for the whole store. Where things lie is declared here, and compared with each tenant's regions.
+
+[locations]
+data = "{REGION}"
+keys = "{REGION}"
+backups = "{REGION}"
+logs = "{REGION}"
+"""
+
+
+def declare(root: str, tenant: str, purpose: str) -> None:
+    """Write down of one tenant why data is processed and where it may lie."""
+    store = LocalStore(root)
+    text = store.read_beside(tenant, FILE_NAME, limit=FILE_MAX) or b""
+    store.write_beside(tenant, FILE_NAME, text + _declaration(purpose).encode())
+
+
+def sign(root: str) -> Iterator[str]:
+    """Declare the locations, name the people and have the store's set-up approved; yield a line for each step."""
+    with open_root(root) as store:
+        if FILE_NAME not in store.names():
+            store.replace(FILE_NAME, _LOCATIONS.encode(), mode=_MODE)
+            yield f"declared that everything lies in {REGION}"
+    shelf = Shelf(root)
+    if shelf.people().names:
+        yield "records/ is there already, and was left as it is"
+        return
+    now = int(time.time())
+    author, approver = _draw(), _draw()
+    policy_key = Keyring(root).signing_key(POLICY_KEY)
+    for name, key, duties in ((AUTHOR, author, ()), (APPROVER, approver, ("approver", "reviewer"))):
+        fields = {"name": name, "key": key.public.hex(), "duties": duties}
+        shelf.add(Record(PERSON, POLICY_KEY, now, fields), policy_key)
+    for subject in contents(root):
+        record = approval(root, subject, by=APPROVER, at=now, author=AUTHOR, reference="the demo's first set-up")
+        shelf.add(record, approver)
+    yield f"named {AUTHOR} and {APPROVER}, who approved the set-up; their keys were used once and dropped"
+
+
+def _draw() -> SigningKey:
+    return SigningKey(os.urandom(SEED_BYTES))
+
+
+def _declaration(purpose: str) -> str:
+    return f"""
+[tenant]
+personal_data = true
+regions = ["{REGION}"]
+
+[tenant.processing]
+controller = "the tenant's own company"
+purposes = "{purpose}"
+categories = "accounts and listening history of the tenant's users"
+recipients = "the platform team, and the services named in this manifest"
+transfers = "none"
+erasure = "with the account, 30 days after it is closed at the latest"
+measures = "sealed files, keys by tenant, rotation, a signed audit log"
+dated = {time.strftime("%Y-%m-%d", time.gmtime())}
+"""
