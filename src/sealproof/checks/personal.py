@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-_SPELLED_EMAIL = re.compile(r"[A-Z0-9_]+_AT_[A-Z0-9]+_(?:DOT_)?(?:COM|ORG|NET|IO|DE|EU|UK|FR|NL|US|CH|AT)\b")
+_SPELLED_EMAIL = re.compile(r"[A-Z0-9_]+_AT_[A-Z0-9]+_(?:DOT_)?(?:COM|ORG|NET|IO|DE|EU|UK|FR|NL|US|CH|AT)(?![A-Z0-9])")
 _PHONE = re.compile(r"(?<![0-9])\+[1-9][0-9]{0,2}[ ./()-]?(?:[0-9][ ./()-]?){6,13}[0-9](?![0-9])")  # ITU-T E.164
 _SSN = re.compile(r"(?<![0-9])(?!000|666|9)[0-9]{3}[-_ ](?!00)[0-9]{2}[-_ ](?!0000)[0-9]{4}(?![0-9])")  # US, SSA
 _NINO = re.compile(  # UK, HMRC's National Insurance Manual

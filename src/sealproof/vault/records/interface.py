@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from sealproof.envelope.grammar import is_tenant
@@ -59,7 +60,12 @@ def _digest(value: object) -> bool:
 
 
 def _day(value: object) -> bool:
-    return isinstance(value, str) and bool(_DAY(value))
+    if not isinstance(value, str) or not _DAY(value):
+        return False
+    try:
+        return bool(date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _count(value: object) -> bool:
