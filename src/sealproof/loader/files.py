@@ -118,7 +118,7 @@ class Directory:
         the directory itself could not be made durable, as the last step, it is the new one, whole.
         """
         path = f"{self.path}/{name}"
-        temporary = f".{name}.{os.urandom(8).hex()}{_TEMPORARY}"
+        temporary = temporary_of(name)
         try:
             fd = os.open(temporary, _CREATE, PRIVATE_FILE, dir_fd=self._fd)
             try:
@@ -158,8 +158,13 @@ class Directory:
             raise UnsafeFile(message, hint=f"{'chmod 700' if own else f'chown {os.geteuid()}'} {self.path}")
 
 
+def temporary_of(name: str) -> str:
+    """Return a new name for what shall become `name`, or was it, and is to be swept away if its owner is killed."""
+    return f".{name}.{os.urandom(8).hex()}{_TEMPORARY}"
+
+
 def is_temporary(name: str) -> bool:
-    """Tell whether `name` is that of a file that `Directory.replace` had not yet put in its place."""
+    """Tell whether `name` is one of `temporary_of`."""
     return name.startswith(".") and name.endswith(_TEMPORARY)
 
 

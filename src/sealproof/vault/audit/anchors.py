@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import AuditLogBroken, CallerError, StoreNotFound
-from sealproof.loader.files import open_root, read_public
+from sealproof.loader.files import open_root, read_public, unavailable
 from sealproof.vault.audit.notes import NOTE_MAX, Checkpoint, read_note
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ def read_anchor(path: str) -> Anchor:
     if data is None:
         message = f"there is no anchor {path}"
         raise CallerError(message, hint="sealproof audit anchor TENANT --output FILE")
-    return Anchor(path, read_note(data, name=path), os.stat(path).st_mtime)
+    try:
+        kept = os.stat(path).st_mtime
+    except OSError as exc:
+        raise unavailable(path, exc) from exc
+    return Anchor(path, read_note(data, name=path), kept)
 
 
 def _read(path: str) -> bytes | None:

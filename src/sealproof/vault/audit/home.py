@@ -113,12 +113,18 @@ def audited_tenants(root: str) -> list[str]:
 
 @contextmanager
 def undisturbed(directory: Directory) -> Iterator[None]:
-    """Keep writers out for as long as it takes to look at the names and sizes in a log's directory."""
-    flock(directory.fd, LOCK_SH)
+    """Keep writers out for as long as it takes to look at the names and sizes in a log's directory.
+
+    Raises FileUnavailable.
+    """
     try:
-        yield
-    finally:
-        flock(directory.fd, LOCK_UN)
+        flock(directory.fd, LOCK_SH)
+        try:
+            yield
+        finally:
+            flock(directory.fd, LOCK_UN)
+    except OSError as exc:
+        raise unavailable(directory.path, exc) from exc
 
 
 def pinned_key(root: str, tenant: str) -> bytes:

@@ -34,8 +34,10 @@ class Mark:
             raise unavailable(f"{directory.path}/{_NAME}", exc) from exc
 
     def close(self) -> None:
-        """Close it."""
-        os.close(self._fd)
+        """Close it, once: the number may be another file's already."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def read(self) -> int:
         """Return the mark; 0 before the first one. Raises MalformedFile, OSError."""
@@ -55,7 +57,7 @@ def read_mark(directory: Directory) -> int:
 
 
 def _parse(text: bytes) -> int:
-    if not text.strip(b"\0"):  # never written, or its block never reached the disk before the power failed
+    if len(text) < _BYTES or not text.strip(b"\0"):  # the first one was never written, or never reached the disk
         return 0
     if len(text) != _BYTES or not text[:-1].isdigit():
         message = f"the {_NAME} of an audit log is not {_BYTES - 1} digits"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, StoreExists, StoreNotFound
-from sealproof.loader.files import PRIVATE_DIRECTORY, Directory, open_root, unavailable
+from sealproof.loader.files import Directory, open_root, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,38 +37,47 @@ def new_directory(path: str) -> Iterator[Directory]:
                 yield directory
                 _put_in_place(directory, parent, partial, name)
             except BaseException:
-                shutil.rmtree(partial, ignore_errors=True, dir_fd=parent.fd)
+                _discard(directory, parent, partial)
                 raise
+            _sync(parent)
 
 
 def _begun(parent: Directory, partial: str) -> Directory:
-    left = parent.enter(partial)
-    if left is not None:
-        with left:
-            _lock(left, partial)
-            shutil.rmtree(partial, dir_fd=parent.fd)
-    try:
-        os.mkdir(partial, PRIVATE_DIRECTORY, dir_fd=parent.fd)
-    except OSError as exc:
-        raise unavailable(f"{parent.path}/{partial}", exc) from exc
     begun = parent.make(partial)
-    _lock(begun, partial)
+    try:
+        flock(begun.fd, LOCK_EX | LOCK_NB)
+        for name in os.listdir(begun.fd):
+            os.unlink(name, dir_fd=begun.fd)
+    except BlockingIOError:
+        begun.__exit__()
+        message = f"another process is filling {begun.path}"
+        raise CallerError(message, hint="wait for it, or name another directory") from None
+    except OSError as exc:
+        begun.__exit__()
+        raise unavailable(begun.path, exc) from exc
     return begun
 
 
-def _lock(directory: Directory, partial: str) -> None:
+def _discard(directory: Directory, parent: Directory, partial: str) -> None:
     try:
-        flock(directory.fd, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        message = f"another process is filling {directory.path}"
-        raise CallerError(message, hint=f"wait for it, or name another directory than {partial}") from None
+        for name in os.listdir(directory.fd):
+            os.unlink(name, dir_fd=directory.fd)
+        os.rmdir(partial, dir_fd=parent.fd)
+    except OSError:
+        return  # the next one to the same place removes what is left
+
+
+def _sync(directory: Directory) -> None:
+    try:
+        os.fsync(directory.fd)
+    except OSError as exc:
+        raise unavailable(directory.path, exc) from exc
 
 
 def _put_in_place(directory: Directory, parent: Directory, partial: str, name: str) -> None:
     try:
         os.fsync(directory.fd)
         os.rename(partial, name, src_dir_fd=parent.fd, dst_dir_fd=parent.fd)
-        os.fsync(parent.fd)
     except (FileExistsError, NotADirectoryError):
         raise _taken(f"{parent.path}/{name}") from None
     except OSError as exc:

@@ -55,8 +55,10 @@ class Segment:
         """How many bytes of it the log's owner has seen and accepted."""
 
     def close(self) -> None:
-        """Close it."""
-        os.close(self._fd)
+        """Close it, once: the number may be another file's already."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     @property
     def path(self) -> str:
@@ -151,7 +153,11 @@ def _open(directory: Directory, name: str, flags: int) -> tuple[int, os.stat_res
             message = f"{path} is a symbolic link"
             raise UnsafeFile(message, hint=f"ls -la {path}") from exc
         raise unavailable(path, exc) from exc
-    status = os.fstat(fd)
+    try:
+        status = os.fstat(fd)
+    except OSError as exc:
+        os.close(fd)
+        raise unavailable(path, exc) from exc
     if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022 or status.st_nlink > 1:
         os.close(fd)
         message = f"{path} is no file of one name that only its owner may write"
