@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 # NIST's own reader of OSCAL, for one test. It pins jinja2, so it lives apart.
 TRESTLE := $(VENV)/trestle
 
-.PHONY: help demo test lint bench clean trestle
+.PHONY: help demo test lint bench custody clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   measure, side by side"
+	@echo "make custody eight processes write 200 secrets each, and lose none"
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sealproof needs Python 3.11 or later; try: make PYTHON=python3.11")'
@@ -44,6 +45,9 @@ trestle: $(TRESTLE)/bin/trestle
 $(TRESTLE)/bin/trestle: | $(VENV)/.ready
 	$(PYTHON) -m venv $(TRESTLE)
 	$(TRESTLE)/bin/python -m pip install --quiet 'compliance-trestle>=5.2,<6'
+
+custody: $(VENV)/.ready
+	CUSTODY_WRITES=200 $(BIN)/python -m pytest -q tests/unit/vault/custody/test_processes.py
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

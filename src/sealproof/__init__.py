@@ -14,25 +14,36 @@ if TYPE_CHECKING:
     from sealproof.loader.context import DevelopmentSecretLoader
     from sealproof.loader.environment import LoadedEnvironment, load_environment_secrets
     from sealproof.loader.spotify import get_spotify_credentials
+    from sealproof.vault.access.control import AccessControl
+    from sealproof.vault.custody import AdvancedSecretManager, get_secret_manager
     from sealproof.vault.generate import generate_secure_key
+    from sealproof.vault.metadata import SecretMetadata
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessControl",
+    "AdvancedSecretManager",
     "DevelopmentSecretLoader",
     "LoadedEnvironment",
     "SealproofError",
+    "SecretMetadata",
     "__version__",
     "generate_secure_key",
+    "get_secret_manager",
     "get_spotify_credentials",
     "load_environment_secrets",
 ]
 
 _HOMES = {
+    "AccessControl": "vault.access.control",
+    "AdvancedSecretManager": "vault.custody",
     "DevelopmentSecretLoader": "loader.context",
     "LoadedEnvironment": "loader.environment",
     "SealproofError": "errors",
+    "SecretMetadata": "vault.metadata",
     "generate_secure_key": "vault.generate",
+    "get_secret_manager": "vault.custody",
     "get_spotify_credentials": "loader.spotify",
     "load_environment_secrets": "loader.environment",
 }

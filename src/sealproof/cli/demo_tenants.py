@@ -6,12 +6,13 @@ import secrets
 from typing import TYPE_CHECKING
 
 from sealproof.cli.demo_records import declare, sign
+from sealproof.envelope.grammar import FILE_MAX
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.dotenv_text import read_dotenv
 from sealproof.vault.inventory import describe_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TENANTS = {"northwind": "music discovery", "bluefin": "podcast charts", "harbor": "radio monitoring"}
 ENVIRONMENT = "development"
@@ -62,11 +63,15 @@ def fill(root: str) -> Iterator[str]:
             continue
         values = read_dotenv(dotenv_of(tenant).encode(), path=f"{tenant}.env").values
         custodian.seal(tenant, ENVIRONMENT, values)
-        names = "".join(f"{name}=\n" for name in values)
-        custodian.store.write_beside(tenant, ".env.example", names.encode())
+        custodian.store.rewrite_beside(tenant, ".env.example", _example(values), limit=FILE_MAX)
         describe_missing(
             custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
         )
         declare(root, tenant, purpose)
         yield f"sealed {len(values)} values of {tenant}"
     yield from sign(root)
+
+
+def _example(names: Iterable[str]) -> Callable[[bytes], bytes]:
+    text = "".join(f"{name}=\n" for name in names).encode()
+    return lambda _: text

@@ -17,7 +17,7 @@ from sealproof.errors import CannotOpen
 from sealproof.signing import sha256, verifies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -76,6 +76,23 @@ class Unlocked:
                 buffer[:] = bytes(len(buffer))
             raise cannot_open(self.envelope.tenant, self.envelope.environment) from None
         return opened
+
+    def opener(self) -> Callable[[str], bytes]:
+        """Return a function that takes one entry through step 7, by its name: for whoever asks again and again.
+
+        It raises KeyError if there is no such entry, CannotOpen.
+        """
+        opener = cipher.value_cipher(self.dek, self.envelope.scope)
+        prefix = cipher.entry_prefix(self.envelope.scope)
+        entries = {entry.name: entry for entry in self.envelope.entries}
+
+        def value(name: str) -> bytes:
+            try:
+                return _open_entry(opener, prefix, entries[name])
+            except _Refused:
+                raise cannot_open(self.envelope.tenant, self.envelope.environment) from None
+
+        return value
 
     def _open_all(self) -> dict[str, bytes]:
         opener = cipher.value_cipher(self.dek, self.envelope.scope)

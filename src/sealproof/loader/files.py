@@ -150,8 +150,11 @@ class Directory:
             raise unavailable(f"{self.path}/{name}", exc) from exc
 
     def check_private(self) -> None:
-        """Refuse a directory that anyone else may look into. Raises UnsafeFile."""
-        status = os.fstat(self._fd)
+        """Refuse a directory that anyone else may look into. Raises UnsafeFile, FileUnavailable."""
+        try:
+            status = os.fstat(self._fd)
+        except OSError as exc:
+            raise unavailable(self.path, exc) from exc
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             message = f"{self.path} is not private to this user (mode {stat.S_IMODE(status.st_mode):04o})"
             own = status.st_uid == os.geteuid()

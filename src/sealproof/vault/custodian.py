@@ -36,7 +36,7 @@ DAY = 86_400  # seconds
 class Change:
     """What a save did, by name: for the person who asked."""
 
-    __slots__ = ("added", "changed", "generation", "is_saved", "removed", "unchanged")
+    __slots__ = ("added", "after", "changed", "generation", "is_saved", "removed", "unchanged")
 
     def __init__(self, before: Envelope | None, after: Envelope) -> None:
         old = {entry.name: entry.version for entry in before.entries} if before else {}
@@ -48,6 +48,7 @@ class Change:
         self.generation = after.generation
         self.is_saved = before is None or before.generation != after.generation
         """False where nothing at all changed, an expiry or a key included: the file is then as it was."""
+        self.after = after
 
 
 class Custodian:

@@ -12,36 +12,55 @@ from sealproof.loader.tenant import malformed
 from sealproof.vault import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from sealproof.vault.manifest import Entry, SecretClass
     from sealproof.vault.store.local import LocalStore
 
 
 def describe_missing(
-    store: LocalStore, tenant: str, names: Iterable[str], *, owner: str, purpose: str, rotation_days: int
+    store: LocalStore, tenant: str, names: Collection[str], *, owner: str, purpose: str, rotation_days: int
 ) -> dict[str, SecretClass]:
     """Add an entry for each of `names` that has none, and return what was added with its class."""
-    text, entries = read(store, tenant)
-    missing = [name for name in names if "." not in name and name not in entries]
-    if not missing:
-        return {}
-    data, classes = manifest.appended(text, missing, owner=owner, purpose=purpose, rotation_days=rotation_days)
-    store.write_beside(tenant, manifest.FILE_NAME, data)
-    return classes
+    added: dict[str, SecretClass] = {}
+
+    def describe(text: bytes) -> bytes:
+        entries = manifest.parse(text, path=_path(store, tenant))
+        missing = [name for name in names if "." not in name and name not in entries]
+        data, classes = manifest.appended(text, missing, owner=owner, purpose=purpose, rotation_days=rotation_days)
+        added.update(classes)
+        return data
+
+    if _lacking(store, tenant, names):
+        store.rewrite_beside(tenant, manifest.FILE_NAME, describe, limit=manifest.MANIFEST_MAX)
+    return added
 
 
 def prune_orphans(store: LocalStore, tenant: str) -> list[str]:
     """Drop the entries whose secret is in no environment of the tenant, and return their names."""
-    text, entries = read(store, tenant)
-    orphans = sorted(entries.keys() - set(secret_names(store, tenant)))
-    if orphans:
-        store.write_beside(tenant, manifest.FILE_NAME, _pruned(store, tenant, text, entries, orphans))
+    orphans: list[str] = []
+
+    def prune(text: bytes) -> bytes:
+        entries = manifest.parse(text, path=_path(store, tenant))
+        orphans.extend(sorted(entries.keys() - set(secret_names(store, tenant))))
+        return _pruned(_path(store, tenant), text, entries, orphans)
+
+    if read(store, tenant)[1]:
+        store.rewrite_beside(tenant, manifest.FILE_NAME, prune, limit=manifest.MANIFEST_MAX)
     return orphans
 
 
-def _pruned(store: LocalStore, tenant: str, text: bytes, entries: dict[str, Entry], orphans: list[str]) -> bytes:
-    path = f"{store.root}/tenants/{tenant}/{manifest.FILE_NAME}"
+def _lacking(store: LocalStore, tenant: str, names: Collection[str]) -> bool:
+    """Tell whether any of `names` has no entry, so that the directory is locked for a reason only."""
+    entries = read(store, tenant)[1]
+    return any("." not in name and name not in entries for name in names)
+
+
+def _path(store: LocalStore, tenant: str) -> str:
+    return f"{store.root}/tenants/{tenant}/{manifest.FILE_NAME}"
+
+
+def _pruned(path: str, text: bytes, entries: dict[str, Entry], orphans: list[str]) -> bytes:
     kept = manifest.without(text, orphans)
     try:
         exact = manifest.parse(kept, path=path) == {name: entries[name] for name in entries if name not in orphans}
@@ -73,8 +92,7 @@ def _entry_names(store: LocalStore, tenant: str, environment: str, data: bytes) 
 def read(store: LocalStore, tenant: str) -> tuple[bytes, dict[str, Entry]]:
     """Return the manifest's text and its entries; both empty where there is none. Raises ConfigurationError."""
     text = store.read_beside(tenant, manifest.FILE_NAME, limit=manifest.MANIFEST_MAX) or b""
-    path = f"{store.root}/tenants/{tenant}/{manifest.FILE_NAME}"
-    return text, manifest.parse(text, path=path)
+    return text, manifest.parse(text, path=_path(store, tenant))
 
 
 def this_user() -> str:

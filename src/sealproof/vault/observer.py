@@ -30,6 +30,8 @@ class Decided(NamedTuple):
     reason: str
     rule: str
     """The rule that decided; empty where none matched."""
+    locked: bool
+    """The subject is locked out: nothing was weighed."""
 
 
 class Finished(NamedTuple):
@@ -42,6 +44,8 @@ class Finished(NamedTuple):
     name: str
     operation: str
     outcome: Outcome
+    error: str
+    """The name of the error's type; empty where there was none."""
     seconds: float
     """From the call to the moment before the answer, durable record included."""
 

@@ -173,4 +173,5 @@ def signers_of(settings: Settings) -> int:
 
 
 def _locked(seconds: int) -> Decision:
-    return Decision(allowed=False, rule="", reason=f"too many refused attempts, locked out for {seconds} s more")
+    reason = f"too many refused attempts, locked out for {seconds} s more"
+    return Decision(allowed=False, rule="", reason=reason, locked=True)

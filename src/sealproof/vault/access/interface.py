@@ -109,10 +109,12 @@ class Request(NamedTuple):
 class Decision:
     """The answer, and what it rests on. True if it is yes."""
 
-    __slots__ = ("allowed", "reason", "rule")
+    __slots__ = ("allowed", "locked", "reason", "rule")
 
-    def __init__(self, *, allowed: bool, rule: str, reason: str) -> None:
+    def __init__(self, *, allowed: bool, rule: str, reason: str, locked: bool = False) -> None:
         self.allowed = allowed
+        self.locked = locked
+        """The subject is locked out: nothing was weighed."""
         self.rule = rule
         """The id of the rule that decided; `owner` for the store's owner, nothing where no rule matched."""
         self.reason = reason

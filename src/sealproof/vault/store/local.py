@@ -10,7 +10,7 @@ from sealproof.loader.files import Directory, open_root
 from sealproof.loader.tenant import DEFAULT_ENVIRONMENT, file_name, find_sealed, read_beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 _MODE = 0o644  # ciphertext is meant to be committed and deployed; nobody else may write it
@@ -75,12 +75,19 @@ class LocalStore:
         with self.open() as root:
             return read_beside(root, check_tenant(tenant), name, limit=limit)
 
-    def write_beside(self, tenant: str, name: str, data: bytes) -> None:
-        """Replace a public file of the tenant's directory."""
+    def rewrite_beside(self, tenant: str, name: str, change: Callable[[bytes], bytes], *, limit: int) -> None:
+        """Replace a public file of the tenant's directory by what `change` makes of it, alone meanwhile.
+
+        A file that is not there is empty. Raises UnsafeFile, LimitExceeded, FileUnavailable, and what `change` raises;
+        the earlier file is then still in place.
+        """
         with self.tenant_directory(tenant) as directory:
             directory.lock()
             directory.sweep()
-            directory.replace(name, data, mode=_MODE)
+            before = directory.read(name, limit=limit, private=False) or b""
+            after = change(before)
+            if after != before:
+                directory.replace(name, after, mode=_MODE)
 
     def tenant_directory(self, tenant: str) -> AbstractContextManager[Directory]:
         """Open the tenant's directory, made if there was none."""

@@ -1,0 +1,183 @@
+"""The frame around every call of a manager: asked, recorded, told. What happens inside is the manager's.
+
+A read leaves one durable record; a change leaves `<operation>.intent` before and `<operation>` after, with one
+request id. Observers hear of a decision when it is made, of an end when its record is durable.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sealproof.errors import AccessDenied, LockedOut, SealproofError
+from sealproof.vault.access.interface import Request
+from sealproof.vault.audit.interface import AuditRecord, Outcome
+from sealproof.vault.observer import Decided, Finished, Written
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from sealproof.vault.access.control import AccessControl
+    from sealproof.vault.access.interface import Decision, Operation, Subject
+    from sealproof.vault.audit.group import GroupCommit
+    from sealproof.vault.observer import Observer
+
+INTENT = ".intent"
+_NO_NUMBERS: Mapping[str, int] = {}
+
+
+class Call:
+    """One call under way: what is asked, since when, and what its record will say."""
+
+    __slots__ = ("began", "error", "id", "numbers", "request", "version")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.id = os.urandom(8).hex()
+        self.began = time.perf_counter()
+        self.version = 0
+        self.numbers = _NO_NUMBERS
+        self.error = ""
+        """The name of the type of what went wrong."""
+
+
+class Calls:
+    """The calls of one subject on one tenant and environment. `clock` gives unix seconds."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        scope: tuple[str, str],
+        access: AccessControl,
+        audit: GroupCommit,
+        observers: tuple[Observer, ...],
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._subject = subject
+        self._tenant, self._environment = scope
+        self._access = access
+        self._audit = audit
+        self._observers = observers
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"Calls({self._subject!r}, {self._tenant}/{self._environment})"
+
+    def begin(self, operation: Operation, name: str) -> Call:
+        """Return a call; nothing has happened yet. `name` may be anything: a refusal of it is recorded, too."""
+        return Call(Request(self._subject, self._tenant, self._environment, name, operation))
+
+    @asynccontextmanager
+    async def changing(self, operation: Operation, name: str, approval: str) -> AsyncIterator[Call]:
+        """Ask, record the intent, let the block work, record the outcome."""
+        call = self.begin(operation, name)
+        await self.admit(call, approval)
+        await self._audit.recorded((_line(call, Outcome.ALLOW, INTENT),))
+        async with self._concluding(call):
+            yield call
+
+    @asynccontextmanager
+    async def reading(self, operation: Operation, name: str) -> AsyncIterator[Call]:
+        """Ask, let the block work, record the outcome."""
+        call = self.begin(operation, name)
+        await self.admit(call, "")
+        async with self._concluding(call):
+            yield call
+
+    async def admit(self, call: Call, approval: str) -> None:
+        """Let the call go on, or record the refusal and raise it. That nothing could be decided is recorded, too."""
+        try:
+            decision = self.decide(call, approval)
+        except SealproofError as exc:
+            call.error = type(exc).__name__
+            await self.conclude(call, Outcome.ERROR)
+            raise
+        if not decision.allowed:
+            refused = refusal(call, decision)
+            call.error = type(refused).__name__
+            await self.conclude(call, Outcome.DENY)
+            raise refused
+
+    async def conclude(self, call: Call, outcome: Outcome) -> None:
+        """Record how a call ended, and tell the observers once that is durable."""
+        await self._audit.recorded((_line(call, outcome),))
+        self._ended(call, outcome)
+
+    def at_once(self, call: Call) -> None:
+        """Ask for a call that works outside any event loop, and record the answer before it begins. It blocks."""
+        decision = self.decide(call, "")
+        outcome = Outcome.ALLOW if decision else Outcome.DENY
+        self._audit.append((_line(call, outcome),))
+        self._ended(call, outcome)
+        if not decision:
+            raise refusal(call, decision)
+
+    def decide(self, call: Call, approval: str) -> Decision:
+        """Return the decision, and tell the observers."""
+        request = call.request
+        decision = self._access.decide(request, approval=approval)
+        subject, tenant, environment, name, operation = request
+        event = Decided(
+            self._clock(),
+            call.id,
+            subject.name,
+            subject.established,
+            tenant,
+            environment,
+            name,
+            operation,
+            decision.allowed,
+            decision.reason,
+            decision.rule,
+            decision.locked,
+        )
+        for observer in self._observers:
+            observer.decided(event)
+        return decision
+
+    def written(self, call: Call, generation: int) -> None:
+        """Tell the observers of a change whose record is durable."""
+        _, tenant, environment, name, operation = call.request
+        event = Written(self._clock(), call.id, tenant, environment, name, operation, call.version, generation)
+        for observer in self._observers:
+            observer.written(event)
+
+    @asynccontextmanager
+    async def _concluding(self, call: Call) -> AsyncIterator[None]:
+        outcome = Outcome.ERROR
+        try:
+            yield
+            outcome = Outcome.ALLOW
+        except SealproofError as exc:
+            call.error = type(exc).__name__
+            raise
+        finally:
+            await self.conclude(call, outcome)
+
+    def _ended(self, call: Call, outcome: Outcome) -> None:
+        seconds = time.perf_counter() - call.began
+        _, tenant, environment, name, operation = call.request
+        event = Finished(self._clock(), call.id, tenant, environment, name, operation, outcome, call.error, seconds)
+        for observer in self._observers:
+            observer.finished(event)
+
+
+def refusal(call: Call, decision: Decision) -> AccessDenied:
+    """Return the error that says no, and why."""
+    subject, tenant, environment, name, operation = call.request
+    what = f"{operation} {name!r:.80} of" if name else f"{operation} on"
+    message = f"{subject.name} may not {what} {tenant}/{environment}: {decision.reason}"
+    kind = LockedOut if decision.locked else AccessDenied
+    hint = f"sealproof access explain {subject.name} {tenant} {operation}"
+    return kind(message, hint=hint, names=(name,) if name else ())
+
+
+def _line(call: Call, outcome: Outcome, suffix: str = "") -> AuditRecord:
+    subject, _, environment, name, operation = call.request
+    word = operation + suffix
+    return AuditRecord(
+        subject.name, subject.established, word, outcome, environment, name, call.version, call.id, call.numbers
+    )
