@@ -38,9 +38,8 @@ logs = "{REGION}"
 
 def declare(root: str, tenant: str, purpose: str) -> None:
     """Write down of one tenant why data is processed and where it may lie."""
-    store = LocalStore(root)
-    text = store.read_beside(tenant, FILE_NAME, limit=FILE_MAX) or b""
-    store.write_beside(tenant, FILE_NAME, text + _declaration(purpose).encode())
+    declaration = _declaration(purpose).encode()
+    LocalStore(root).rewrite_beside(tenant, FILE_NAME, lambda text: text + declaration, limit=FILE_MAX)
 
 
 def sign(root: str) -> Iterator[str]:
