@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sealproof
-from sealproof.checks import runner
+from sealproof.checks import evidence, runner
 from sealproof.checks.runner import Plan, Selection
+from sealproof.checks.shards import cut, parse_shard
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.waiving import counted
 from sealproof.compliance import catalogue
 from sealproof.compliance.profiles import parameters
-from sealproof.errors import EvidenceRejected, SealproofError
-from sealproof.findings import CheckResult, RunResult, Severity, Verdict, verdict
-from sealproof.loader.files import read_private, read_public
-from sealproof.reports.verify import verify
-from sealproof.reports.write import write_report
-from sealproof.signing import SigningKey, sha256, verify_dsse
+from sealproof.findings import CheckResult, RunResult, Severity, Shard, Verdict, verdict
+from sealproof.signing import sha256
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
@@ -32,11 +27,8 @@ if TYPE_CHECKING:
 
     from sealproof.settings import Settings
 
-ATTESTATION = "attestation.dsse.json"
 DEFAULT_THREADS = 4
 _AGED = ("password", "token", "key", "connection")
-_KEY_MAX = 4096  # bytes
-_ATTESTATION_MAX = 64 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,11 @@ class Gate:
     report_dir: str = ""
     sign_key: str = ""
     previous: str = ""
-    """A predecessor's attestation; empty means the one in `report_dir`, where there is one."""
+    """A predecessor's attestation; empty: the newest run that the store keeps, else the one in `report_dir`."""
+    shard: str = ""
+    """`k/n`: run only that part of the plan."""
+    run_id: str = ""
+    """What all parts of one run share, such as a pipeline's id; empty: made of the plan."""
     workers: int = 0
     """Worker processes; 0 means threads of this one."""
     now: int | None = None
@@ -88,22 +84,31 @@ def run_gate(gate: Gate, *, progress: Callable[[int, CheckResult], None] = lambd
     """Plan and run a gate. `progress` is told the number of items and each result as it comes."""
     started = milliseconds()
     target = gate.target()
-    planned = runner.plan(target, gate.selection)
+    whole = runner.plan(target, gate.selection)
+    planned, shard = cut(whole, *parse_shard(gate.shard)) if gate.shard else (whole, None)
     with gate.executor() as executor:
         results = runner.run(
-            target.spec, planned, executor, progress=lambda result: progress(len(planned.items), result)
+            target.spec, planned, executor, whole=whole, progress=lambda result: progress(len(planned.items), result)
         )
-    return assemble(gate, target, planned, results, started=started)
+    return assemble(gate, target, planned, results, started=started, shard=shard)
 
 
-def assemble(gate: Gate, target: Target, planned: Plan, results: Sequence[CheckResult], *, started: int) -> RunResult:
-    """Return the run's single result, linked to its predecessor. Raises EvidenceRejected (see `chain`)."""
+def assemble(
+    gate: Gate,
+    target: Target,
+    planned: Plan,
+    results: Sequence[CheckResult],
+    *,
+    started: int,
+    shard: Shard | None = None,
+) -> RunResult:
+    """Return the run's single result, linked to its predecessor. Raises EvidenceRejected (see `evidence.place`)."""
     known = catalogue.load()
-    number, previous, notes = chain(gate)
+    place = evidence.place(gate)
     return RunResult(
-        run_id=secrets.token_hex(16),
-        number=number,
-        previous=previous,
+        run_id=_run_id(gate, shard, place.previous),
+        number=place.number,
+        previous=place.previous,
         tool_version=sealproof.__version__,
         catalogue_version=known.version,
         catalogue_digest=known.digest,
@@ -117,7 +122,9 @@ def assemble(gate: Gate, target: Target, planned: Plan, results: Sequence[CheckR
         rollback=_rollback(),
         results=tuple(results),
         not_run=planned.not_run,
-        notes=(*notes, *target.waivers.notes()),
+        notes=(*place.notes, *target.waivers.notes()),
+        history=place.history,
+        shard=shard,
         waivers=counted(target.waivers.all, results),
         waiver_file=target.waivers.digest,
     )
@@ -128,60 +135,11 @@ def decide(run: RunResult) -> Verdict:
     return verdict(run.results, run.gate)
 
 
-def write(gate: Gate, run: RunResult) -> tuple[str, ...]:
-    """Write the run's report where the gate says, and verify what was written.
-
-    Raises EvidenceRejected if a named key cannot be used or the report does not verify.
-    """
-    keys = report_keys(gate)
-    names = write_report(Path(gate.report_dir), run, catalogue.load(), keys)
-    if keys:
-        verify(Path(gate.report_dir), [key.public for key in keys])
-    return names
-
-
-def report_keys(gate: Gate) -> list[SigningKey]:
-    """Return the key to sign with: named, from the environment, or the store's own; none means UNSIGNED.
-
-    Raises EvidenceRejected if a key was named and cannot be used.
-    """
-    named = gate.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", "")
-    own = f"{gate.root}/keys/signing/report.key"
-    path = named or own
-    try:
-        text = read_private(path, limit=_KEY_MAX)
-        if text is not None:
-            return [SigningKey.from_pem(text, name=path)]
-    except SealproofError as exc:
-        message = f"report key {path} cannot be used: {exc.message}"
-        raise EvidenceRejected(message, hint=exc.hint) from exc
-    if named:
-        message = f"report key {path} cannot be used: there is no such file"
-        raise EvidenceRejected(message, hint="--sign-key FILE, a private Ed25519 key in PEM")
-    return []
-
-
-def chain(gate: Gate) -> tuple[int, str, tuple[str, ...]]:
-    """Return this run's number, its predecessor's digest, and notes: runs form a chain without gaps.
-
-    Raises EvidenceRejected if a predecessor was named and is not signed by this run's key.
-    """
-    path = gate.previous or (f"{gate.report_dir}/{ATTESTATION}" if gate.report_dir else "")
-    if not path or (not gate.previous and not os.path.exists(path)):
-        return 1, "", ("this run starts a chain",)
-    data = read_public(path, limit=_ATTESTATION_MAX)
-    if data is None:
-        message = f"there is no previous attestation at {path}"
-        raise EvidenceRejected(message, hint="--previous FILE")
-    try:
-        payload = verify_dsse(data, [key.public for key in report_keys(gate)])
-        number = int(json.loads(payload)["predicate"]["run"]["number"])
-    except (EvidenceRejected, KeyError, TypeError, ValueError) as exc:
-        if gate.previous:
-            message = f"the previous attestation {path} is not signed by this run's report key"
-            raise EvidenceRejected(message, hint="sealproof report verify DIR --key PUBLIC_KEY_FILE") from exc
-        return 1, "", ("the report found in place is not signed by this run's key: this run starts a chain",)
-    return number + 1, sha256(data).hex(), ()
+def _run_id(gate: Gate, shard: Shard | None, previous: str) -> str:
+    """Return a new id, or for a part one that its siblings reach too, without speaking to each other."""
+    if shard is None:
+        return gate.run_id or secrets.token_hex(16)
+    return gate.run_id or sha256(f"{shard.plan} {shard.of} {previous}".encode()).hex()[:32]
 
 
 def milliseconds() -> int:

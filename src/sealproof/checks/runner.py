@@ -109,13 +109,21 @@ def plan(target: Target, selection: Selection) -> Plan:
 
 
 def run(
-    spec: TargetSpec, planned: Plan, executor: Executor, *, progress: Callable[[CheckResult], None] = lambda _: None
+    spec: TargetSpec,
+    planned: Plan,
+    executor: Executor,
+    *,
+    whole: Plan | None = None,
+    progress: Callable[[CheckResult], None] = lambda _: None,
 ) -> tuple[CheckResult, ...]:
-    """Run every item and return the results in the plan's order. One job opens a tenant once for all its checks."""
-    scopes = dict.fromkeys(item.scope for item in planned.items if item.scope.tenant)
+    """Run every item and return the results in the plan's order. One job opens a tenant once for all its checks.
+
+    `whole` is the plan that `planned` is a part of: what is compared over tenants is compared over all of its own.
+    """
+    scopes = dict.fromkeys(item.scope for item in (whole or planned).items if item.scope.tenant)
     learnt = survey(spec, scopes, executor) if needs_survey(planned) else Survey()
     futures: list[Future[list[CheckResult]]] = [
-        executor.submit(run_job, spec, items, learnt) for items in _jobs(planned.items)
+        executor.submit(run_job, spec, items, learnt) for items in jobs(planned.items)
     ]
     results: dict[tuple[str, Scope], CheckResult] = {}
     for future in as_completed(futures):
@@ -216,7 +224,7 @@ def _severity(declared: Severity, findings: Iterable[Finding], status: Status) -
     return max(levels, key=lambda level: float(level.score), default=declared)
 
 
-def _jobs(items: Iterable[Item]) -> list[tuple[Item, ...]]:
+def jobs(items: Iterable[Item]) -> list[tuple[Item, ...]]:
     """Group what shares its evidence: a tenant that is opened once, the one load run. Longest jobs first."""
     shared: dict[str, list[Item]] = {}
     for item in items:

@@ -6,12 +6,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sealproof.checks import evidence
 from sealproof.checks import gate as gates
 from sealproof.errors import SealproofError
 from sealproof.findings import ExitCode, NotRun, decide, verdict
 from sealproof.findings import gates as code_of
 from sealproof.pytest_plugin.examiner import FRONT
 from sealproof.pytest_plugin.explanation import visible
+from sealproof.reports import attestation
 from sealproof.reports.results import result_from_dict
 
 if TYPE_CHECKING:
@@ -102,14 +104,14 @@ class Outcome:
     def _write(self) -> bool:
         gate = self._examiner.gate
         try:
-            names = gates.write(gate, self._run())
+            names = evidence.write(gate, self._run())
         except SealproofError as exc:
             self.lines.append(f"error: no report was written: {visible(exc.message)}")
             if exc.hint:
                 self.lines.append(f"hint: {visible(exc.hint)}")
             return False
         self.lines.append(f"report: {gate.report_dir} ({len(names)} files)")
-        if gates.ATTESTATION in names:
+        if attestation.NAME in names:
             self.lines.append(f"verify: sealproof report verify {gate.report_dir} --key {_public_key(gate)}")
         else:
             self.lines.append("warning: no report key was found, so the report is UNSIGNED")

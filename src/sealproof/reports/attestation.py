@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sealproof.findings import verdict
+from sealproof.reports._inputs import assessed, resource
 from sealproof.reports._lineage import lineage_to_dict
 from sealproof.reports._times import stamp
 from sealproof.reports._verdicts import verdict_to_dict
@@ -29,7 +30,7 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://sealproof.dev/attestation/run/v1"
 FIELDS: Final = (
     *("run", "tool", "catalogue", "signer", "profile", "frameworks", "tenants", "window", "rollback", "gate"),
-    *("verdict", "history", "shard", "parts", "edition", "assessed"),
+    *("verdict", "history", "shard", "parts", "edition", "waiver_file", "assessed"),
 )
 """The predicate's fields, no more and no fewer."""
 
@@ -47,7 +48,7 @@ def statement(run: RunResult, files: Mapping[str, bytes], *, signer: str) -> byt
     return canonical(
         {
             "_type": STATEMENT_TYPE,
-            "subject": [_resource(name, sha256(content).hex()) for name, content in sorted(files.items())],
+            "subject": [resource(name, sha256(content).hex()) for name, content in sorted(files.items())],
             "predicateType": PREDICATE_TYPE,
             "predicate": predicate(run, signer=signer),
         }
@@ -68,14 +69,6 @@ def predicate(run: RunResult, *, signer: str) -> dict[str, object]:
         "rollback": run.rollback,
         "gate": run.gate.value,
         "verdict": verdict_to_dict(verdict(run.results, run.gate)),
-        "assessed": _assessed(run),
+        "assessed": assessed(run),
+        "waiver_file": run.waiver_file,
     } | lineage_to_dict(run)
-
-
-def _assessed(run: RunResult) -> list[dict[str, object]]:
-    inputs = {(item.name, item.sha256) for result in run.results for item in result.inputs}
-    return [_resource(name, digest) for name, digest in sorted(inputs)]
-
-
-def _resource(name: str, digest: str) -> dict[str, object]:
-    return {"name": name, "digest": {"sha256": digest}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sealproof.reports import attestation, controls, html, junit, oscal, results, sarif, summary
+from sealproof.reports import attestation, controls, html, junit, oscal, results, sarif, summary, testresult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +42,36 @@ RENDERERS: Final[Mapping[str, Renderer]] = MappingProxyType(
 )
 """Every file that a report has, but for its attestation."""
 
-OURS: Final = frozenset({*RENDERERS, attestation.NAME})
-"""Every name that may stand in a report's directory."""
+SHORT_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "json": results.NAME,
+        "html": html.NAME,
+        "sarif": sarif.NAME,
+        "junit": junit.NAME,
+        "oscal": oscal.NAME,
+        "csv": controls.NAME,
+        "md": summary.NAME,
+    }
+)
+"""What a format is called on the command line."""
+
+ALWAYS: Final = frozenset({*RENDERERS, testresult.NAME})
+"""What each signed report holds beside its attestation."""
+
+KEPT: Final = frozenset({results.NAME, testresult.NAME, attestation.NAME})
+"""What must be kept of a run: everything else is rendered from it again."""
+
+
+def is_ours(name: str) -> bool:
+    """Tell whether a file of this name may stand in a report's directory."""
+    return name in ALWAYS or name == attestation.NAME
 
 
 def render_all(run: RunResult, catalogue: Catalogue, *, signer: str) -> dict[str, bytes]:
-    """Return every file of a report, by name."""
+    """Return every file of a report that the results render to, by name."""
     return {name: render(run, catalogue, signer=signer) for name, render in RENDERERS.items()}
+
+
+def render_one(name: str, run: RunResult, catalogue: Catalogue) -> bytes:
+    """Return one file of a report by its name, unsigned."""
+    return RENDERERS[name](run, catalogue, signer="")

@@ -6,9 +6,10 @@ The steps are those of the documentation; each refusal says at which step, which
     2  it is an in-toto statement of our predicate type and shape
     3  each file of a report is a subject, has the digest stated, and nothing else lies beside them
     4  results.json fits its schema and decodes
-    5  the verdict is the one that the results add up to, there and in the predicate, and the
-       predicate says of the run what the results say
-    6  the catalogue is the one we have, and every file, rendered again, is the same byte for byte
+    5  the verdict is the one that the results add up to, there and in the predicate, the predicate
+       says of the run what the results say, and the key that it names was valid on the run's day
+    6  the catalogue is the one we have, and every file, rendered again, is the same byte for byte; the
+       second statement is the one that the results make, signed by a pinned key
     7  the predecessor, where the caller has its attestation, is the one that the run names
 
 A signature says who and what, not when: times are as the signer's clock had them.
@@ -22,49 +23,56 @@ from typing import TYPE_CHECKING
 from sealproof.compliance import catalogue as shipped
 from sealproof.errors import EvidenceRejected
 from sealproof.findings import verdict
-from sealproof.reports import attestation, results, schema
+from sealproof.reports import attestation, results, schema, testresult
 from sealproof.reports._files import opened
 from sealproof.reports._reader import FETCH_AGAIN, HEX_DIGEST, Node, parse
+from sealproof.reports._times import readable
 from sealproof.reports._verdicts import verdict_to_dict
 from sealproof.reports._visible import visible
-from sealproof.reports.formats import RENDERERS
+from sealproof.reports.formats import ALWAYS, KEPT, is_ours, render_all
+from sealproof.reports.trust import pinned_keys
 from sealproof.signing import canonical, fingerprint, sha256, verify_dsse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from sealproof.compliance.catalogue import Catalogue
     from sealproof.findings import RunResult
     from sealproof.reports._files import Folder
     from sealproof.reports.results import Document
+    from sealproof.reports.trust import PinnedKey
 
 
 def verify(
     directory: Path,
-    pinned: Sequence[bytes],
+    pinned: Sequence[bytes | PinnedKey],
     *,
     previous: bytes | None = None,
     catalogue: Catalogue | None = None,
+    kept: bool = False,
 ) -> RunResult:
-    """Return the run whose report `directory` holds; `pinned` are raw Ed25519 public keys.
+    """Return the run whose report `directory` holds; `pinned` are Ed25519 public keys, raw or with their days.
 
     `previous` is the attestation of the run before, where the caller has it; `catalogue` is the one
-    shipped unless another is given.
+    shipped unless another is given. `kept`: the directory may hold the results and statements alone
+    (`sealproof.reports.kept`); what it lacks is rendered and held against the digest that was signed.
 
     Raises EvidenceRejected at the first step that does not hold. FileUnavailable and MissingExtra mean
     that nothing was decided.
     """
+    keys = pinned_keys(pinned)
     with opened(directory) as folder:
         # 1. The attestation is there and a pinned key signed it.
         with _step(1, attestation.NAME):
-            payload, signers = _signed(folder, pinned)
+            payload, signers = _signed(folder, keys)
         # 2. It is an in-toto statement of our predicate type and shape.
         with _step(2, attestation.NAME):
             subjects, predicate = _statement(payload)
         # 3. Each file is a subject, has the digest stated, and nothing else lies beside them.
         with _step(3):
-            files = _covered(folder, subjects)
+            files = _covered(folder, subjects, kept=kept)
     # 4. results.json fits its schema and decodes.
     with _step(4, results.NAME):
         schema.validate(parse(files[results.NAME], "the document").value)
@@ -75,7 +83,8 @@ def verify(
         signer = _same(predicate, document.run, signers)
     # 6. The catalogue is ours, and every file, rendered again, is the same byte for byte.
     with _step(6):
-        _rendered_again(document.run, files, shipped.load() if catalogue is None else catalogue, signer)
+        _rendered_again(document.run, files, subjects, shipped.load() if catalogue is None else catalogue, signer)
+        _second_statement(document.run, files, keys)
     # 7. The predecessor is the one that the run names.
     with _step(7):
         _linked(document.run, previous)
@@ -118,15 +127,15 @@ def _step(number: int, file: str = "") -> Iterator[None]:
         raise EvidenceRejected(message, hint=exc.hint, names=exc.names) from exc
 
 
-def _signed(folder: Folder, pinned: Sequence[bytes]) -> tuple[bytes, frozenset[str]]:
+def _signed(folder: Folder, keys: Sequence[PinnedKey]) -> tuple[bytes, Mapping[str, PinnedKey]]:
     if attestation.NAME not in folder.names():
         message = "is missing: this report is unsigned"
         raise EvidenceRejected(message, hint="run again with --sign-key", names=(attestation.NAME,))
     envelope = folder.read(attestation.NAME)
     for entry in parse(envelope, "the envelope").fields("payload", "payloadType", "signatures")["signatures"].items():
         entry.fields("keyid", "sig")
-    payload = verify_dsse(envelope, pinned)
-    return payload, frozenset(fingerprint(public) for public in pinned if _signs(envelope, public))
+    payload = verify_dsse(envelope, [key.public for key in keys])
+    return payload, {fingerprint(key.public): key for key in keys if _signs(envelope, key.public)}
 
 
 def _signs(envelope: bytes, public: bytes) -> bool:
@@ -153,14 +162,19 @@ def _statement(payload: bytes) -> tuple[Mapping[str, str], Mapping[str, Node]]:
     return subjects, fields["predicate"].fields(*attestation.FIELDS)
 
 
-def _covered(folder: Folder, subjects: Mapping[str, str]) -> Mapping[str, bytes]:
-    _refuse_names(RENDERERS.keys() - subjects.keys(), "is covered by no signature: no subject names it")
-    _refuse_names(subjects.keys() - RENDERERS.keys(), "is a subject that this release cannot render")
+def _covered(folder: Folder, subjects: Mapping[str, str], *, kept: bool) -> Mapping[str, bytes]:
+    _refuse_names(ALWAYS - subjects.keys(), "is covered by no signature: no subject names it")
     _refuse_names(
-        set(folder.names()) - subjects.keys() - {attestation.NAME},
+        {name for name in subjects if not is_ours(name)} | (subjects.keys() & {attestation.NAME}),
+        "is a subject that this release cannot render",
+    )
+    present = set(folder.names())
+    _refuse_names(
+        present - subjects.keys() - {attestation.NAME},
         "lies in the report's directory, and the attestation does not cover it",
     )
-    files = {name: folder.read(name) for name in subjects}
+    # What is missing where it must not be is read, and refused, by name.
+    files = {name: folder.read(name) for name in subjects if name in present or not kept or name in KEPT}
     _refuse_names(
         {name for name, content in files.items() if sha256(content).hex() != subjects[name]},
         "is not the file that was signed: its digest differs",
@@ -168,28 +182,43 @@ def _covered(folder: Folder, subjects: Mapping[str, str]) -> Mapping[str, bytes]
     return files
 
 
-def _refuse_names(names: set[str], reason: str) -> None:
+def _refuse_names(names: AbstractSet[str], reason: str) -> None:
     for name in sorted(names):
         message = f"{visible(name)} {reason}"
         raise EvidenceRejected(message, hint=FETCH_AGAIN, names=(name,))
 
 
-def _same(predicate: Mapping[str, Node], run: RunResult, signers: frozenset[str]) -> str:
+def _same(predicate: Mapping[str, Node], run: RunResult, signers: Mapping[str, PinnedKey]) -> str:
     signer = predicate["signer"].text()
     if signer not in signers:
         predicate["signer"].refuse(f"{visible(signer)} is no pinned key that signed")
     for name, value in attestation.predicate(run, signer=signer).items():
         if canonical(predicate[name].value) != canonical(value):
             predicate[name].refuse(f"says something else than {results.NAME}")
+    if not signers[signer].covers(run.ended):
+        message = f"key {signers[signer]} was not valid when the run ended, {readable(run.ended)}"
+        raise EvidenceRejected(message, hint="ask its owner which key signed on that day", names=(signer,))
     return signer
 
 
-def _rendered_again(run: RunResult, files: Mapping[str, bytes], catalogue: Catalogue, signer: str) -> None:
+def _rendered_again(
+    run: RunResult, files: Mapping[str, bytes], subjects: Mapping[str, str], catalogue: Catalogue, signer: str
+) -> None:
     require_catalogue(run, catalogue)
-    for name, content in files.items():
-        if RENDERERS[name](run, catalogue, signer=signer) != content:
+    again = render_all(run, catalogue, signer=signer)
+    _refuse_names(subjects.keys() - again.keys() - {testresult.NAME}, f"is nothing that {results.NAME} renders to")
+    _refuse_names(again.keys() - subjects.keys(), f"is missing: {results.NAME} renders to it")
+    for name, content in again.items():
+        if files.get(name, content) != content or sha256(content).hex() != subjects[name]:
             message = f"{name} was signed, but it is not what {results.NAME} renders to"
             raise EvidenceRejected(message, hint=_release(run), names=(name,))
+
+
+def _second_statement(run: RunResult, files: Mapping[str, bytes], keys: Sequence[PinnedKey]) -> None:
+    payload = verify_dsse(files[testresult.NAME], [key.public for key in keys])
+    if payload != testresult.statement(run, files[results.NAME]):
+        message = f"{testresult.NAME} was signed, but it says something else than {results.NAME}"
+        raise EvidenceRejected(message, hint=_release(run), names=(testresult.NAME,))
 
 
 def _linked(run: RunResult, previous: bytes | None) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sealproof.errors import CallerError, EvidenceRejected, FileUnavailable
-from sealproof.reports import attestation, results
+from sealproof.reports import attestation, results, testresult
 from sealproof.reports._files import opened
 from sealproof.reports._swap import swap
 from sealproof.reports._visible import visible
-from sealproof.reports.formats import OURS, RENDERERS, render_all
+from sealproof.reports.formats import RENDERERS, is_ours, render_all
 from sealproof.reports.verify import recount, require_catalogue
 from sealproof.signing import fingerprint
 
@@ -80,6 +80,7 @@ def render_files(run: RunResult, catalogue: Catalogue, keys: Sequence[SigningKey
     signer = fingerprint(keys[0].public) if keys else ""
     files = render_all(source, catalogue, signer=signer)
     if keys:
+        files[testresult.NAME] = testresult.attest(source, files[results.NAME], keys)
         files[attestation.NAME] = attestation.attest(source, dict(files), keys)
     return files
 
@@ -90,7 +91,7 @@ def _require_ours(target: Path) -> None:
     try:
         with opened(target) as folder:
             names = folder.names()
-            foreign = [name for name in names if name not in OURS]
+            foreign = [name for name in names if not is_ours(name)]
             ours = not names or (not foreign and _is_report(folder))
     except EvidenceRejected as exc:
         message = f"{target} is no report that could be replaced: {exc.message}"
@@ -121,8 +122,9 @@ def _fill(directory: Path, files: Mapping[str, bytes]) -> None:
 def _discard(directory: Path) -> None:
     if not directory.exists():
         return
-    for name in OURS:
-        (directory / name).unlink(missing_ok=True)
+    for name in os.listdir(directory):
+        if is_ours(name):
+            (directory / name).unlink()
     try:
         directory.rmdir()
     except OSError as exc:

@@ -65,6 +65,7 @@ def lay_foundation(root: str, *, passphrase: str | None, iterations: int, clock:
             done += _make_keys(root, passphrase, iterations, clock)
         done += _found_policy(directory, clock)
         directory.make("tenants").__exit__()
+        directory.make("reports").__exit__()  # where it is, each signed run is kept
         if "sealproof.toml" not in present:
             directory.replace("sealproof.toml", SETTINGS_TEXT.encode(), mode=0o644)
             done.append("wrote sealproof.toml")

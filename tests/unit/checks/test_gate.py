@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sealproof.checks.gate import ATTESTATION, Gate, decide, report_keys, run_gate, write
+from sealproof.checks.evidence import report_keys, write
+from sealproof.checks.gate import Gate, decide, run_gate
 from sealproof.checks.runner import Selection
 from sealproof.errors import ConfigurationError, EvidenceRejected, StoreNotFound, UnknownTenant
 from sealproof.findings import ExitCode
+from sealproof.reports import attestation
 from sealproof.signing import SigningKey, sha256
 
 QUICK = Selection(checks=("SEC-001", "SEC-002", "CMP-006"))
@@ -64,8 +66,8 @@ def test_a_shorter_rotation_interval_tightens_and_a_longer_one_does_not_loosen(g
 def test_runs_form_a_chain_and_each_report_verifies(gate):
     first = run_gate(gate())
     write(gate(), first)
-    attestation = gate().report_dir + "/" + ATTESTATION
-    with open(attestation, "rb") as file:
+    data = gate().report_dir + "/" + attestation.NAME
+    with open(data, "rb") as file:
         digest = sha256(file.read()).hex()
     second = run_gate(gate())
     assert (first.number, first.previous) == (1, "")
@@ -77,7 +79,7 @@ def test_a_named_predecessor_of_another_key_is_refused(gate, tmp_path):
     other = tmp_path / "other.key"
     other.write_bytes(SigningKey(bytes(range(32))).to_pem())
     other.chmod(0o600)
-    named = gate(sign_key=str(other), previous=f"{gate().report_dir}/{ATTESTATION}")
+    named = gate(sign_key=str(other), previous=f"{gate().report_dir}/{attestation.NAME}")
     with pytest.raises(EvidenceRejected, match="not signed by this run's report key"):
         run_gate(named)
 
@@ -95,6 +97,6 @@ def test_a_named_report_key_that_cannot_be_used_is_refused(gate, tmp_path, text)
 def test_without_a_report_key_the_report_is_unsigned(gate, store):
     (store / "keys/signing/report.key").unlink()
     names = write(gate(), run_gate(gate()))
-    assert ATTESTATION not in names
+    assert attestation.NAME not in names
     with open(f"{gate().report_dir}/report.html", encoding="utf-8") as page:
         assert "UNSIGNED" in page.read()

@@ -128,7 +128,7 @@ def test_one_job_opens_a_tenant_for_all_its_checks_and_one_serves_the_load_suite
         Item("SEC-001", SCOPE), Item("SEC-002", SCOPE), Item("SEC-001", Scope("borealis", "development")),
         Item("SEC-006", Scope()), Item("LOD-001", Scope()), Item("LOD-002", Scope()),
     )  # fmt: skip
-    jobs = runner._jobs(items)
+    jobs = runner.jobs(items)
     assert sorted(len(job) for job in jobs) == [1, 1, 2, 2]
     assert {item.check for item in jobs[0]} == {"LOD-001", "LOD-002"}
     assert sorted(map(str, (item for job in jobs for item in job))) == sorted(map(str, items))

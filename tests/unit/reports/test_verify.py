@@ -322,6 +322,7 @@ PREDICATES: dict[str, Callable[[Any], None]] = {
     "shard": lambda it: it.update(shard=None),
     "parts": lambda it: it["parts"].append("0" * 64),
     "edition": lambda it: it.update(edition="aurora"),
+    "waiver_file": lambda it: it.update(waiver_file=""),
 }
 
 

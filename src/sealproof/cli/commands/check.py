@@ -7,8 +7,10 @@ Exit codes: 0 gate met, 1 findings at or above the gate, 3 a check broke, 4 usag
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealproof.checks import evidence
 from sealproof.checks import gate as gates
 from sealproof.checks.runner import Selection
 from sealproof.cli import arguments, console
@@ -17,7 +19,7 @@ from sealproof.compliance import catalogue
 from sealproof.errors import CallerError
 from sealproof.findings import RunResult, Severity, Status
 from sealproof.findings import gates as gates_result
-from sealproof.reports import results
+from sealproof.reports import attestation, results
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
@@ -42,6 +44,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--report-dir", metavar="DIR", default="", help="write every format and the attestation there")
     parser.add_argument("--sign-key", metavar="FILE", default="", help="private Ed25519 key in PEM to sign with")
     parser.add_argument("--previous", metavar="FILE", default="", help="the predecessor's attestation")
+    parser.add_argument("--shard", metavar="K/N", default="", help="only part K of N: see `sealproof report merge`")
+    parser.add_argument("--run-id", metavar="ID", default="", help="what the parts of one run share (a pipeline's id)")
+    parser.add_argument(
+        "--tenant-report-dir", metavar="DIR", default="", help="write each tenant its own edition below DIR"
+    )
     arguments.add_json(parser)
 
 
@@ -57,10 +64,13 @@ def run(args: Arguments) -> int:
     else:
         _print(outcome)
     if gate.report_dir:
-        names = gates.write(gate, outcome)
+        names = evidence.write(gate, outcome)
         console.say(f"wrote {', '.join(names)} to {gate.report_dir}")
-        if gates.ATTESTATION not in names:
+        if attestation.NAME not in names:
             console.say("sealproof: warning: no report key was found, so the report is UNSIGNED")
+    if args.tenant_report_dir:
+        tenants = evidence.write_editions(gate, outcome, Path(args.tenant_report_dir))
+        console.say(f"wrote the editions of {', '.join(tenants) or 'no tenant'} below {args.tenant_report_dir}")
     return int(gates.decide(outcome).exit_code)
 
 
@@ -69,6 +79,9 @@ def _repeatable(parser: Parser, option: str, metavar: str, text: str) -> None:
 
 
 def _gate(args: Arguments) -> gates.Gate:
+    if args.shard and args.tenant_report_dir:
+        message = "a part of a run has no tenants' editions: the whole has them"
+        raise CallerError(message, hint="sealproof report render RESULTS.json --tenant T --output DIR, after the merge")
     if not 0 <= args.workers <= 64:  # noqa: PLR2004 - more processes than that only wait for each other
         message = f"--workers {args.workers} is out of range"
         raise CallerError(message, hint="--workers N, from 1 to 64")
@@ -83,6 +96,8 @@ def _gate(args: Arguments) -> gates.Gate:
         report_dir=args.report_dir,
         sign_key=args.sign_key,
         previous=args.previous,
+        shard=args.shard,
+        run_id=args.run_id,
         workers=args.workers,
         waivers=args.waivers,
     )
@@ -107,6 +122,10 @@ def _print(outcome: RunResult) -> None:
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in final.counts if count)
     items = console.counted(final.gating, "item")
     verdict = f"gate NOT met: {items} at or above {outcome.gate.value}" if final.gating else "gate met"
+    if outcome.shard:
+        console.answer(
+            f"part {outcome.shard} of a plan of {outcome.shard.items} items: it says nothing about the rest."
+        )
     console.answer(f"{verdict}. {states or 'no check ran'}. {final.evaluated} of {final.total} items evaluated.")
     console.answer(f"rollback: {outcome.rollback}. {len(outcome.not_run)} checks of the catalogue were not looked at.")
 

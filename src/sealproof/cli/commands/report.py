@@ -1,7 +1,13 @@
-"""Render a report again from its results, or verify one that somebody hands you.
+"""Render, verify, merge and compare reports.
 
-sealproof report render RESULTS.json --output DIR
-sealproof report verify DIR --key PUBLIC_KEY_FILE
+sealproof report render RESULTS.json --output DIR            every format again, UNSIGNED without a key
+sealproof report render RESULTS.json --format sarif          one format, to standard output or --output FILE
+sealproof report render RESULTS.json --tenant T --output DIR one tenant's edition
+sealproof report verify DIR --key PUBLIC_KEY_FILE            signature, digests, counts, every file rendered again
+sealproof report verify DIR --chain --key FILE               every run kept below DIR, without a gap
+sealproof report merge DIR DIR … --key FILE --output DIR     the parts of `check --shard k/n` into one signed run
+sealproof report diff BEFORE AFTER                           new, fixed, still failing; 1 if anything fails newly
+sealproof report pin KEY.pub … --from DAY --until DAY        a file of report keys with the days they were valid
 """
 
 from __future__ import annotations
@@ -10,70 +16,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.compliance import catalogue
+from sealproof.cli.reporting import compare, make, trusted
 from sealproof.errors import CallerError
-from sealproof.findings import verdict
-from sealproof.loader.files import read_public
-from sealproof.reports.verify import verify
-from sealproof.reports.write import render_directory
-from sealproof.signing import fingerprint, public_from_pem
+from sealproof.reports.formats import SHORT_NAMES
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
 
-_RESULTS_MAX = 256 * 1024 * 1024  # bytes
-_PEM_MAX = 4096  # bytes
+_ACTIONS = ("render", "verify", "merge", "diff", "pin")
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("action", metavar="ACTION", choices=("render", "verify"), help="render | verify")
-    parser.add_argument("path", metavar="PATH", help="render: a results.json; verify: a report's directory")
-    parser.add_argument("--output", metavar="DIR", default="", help="render: where to write")
+    parser.add_argument("action", metavar="ACTION", choices=_ACTIONS, help=" | ".join(_ACTIONS))
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a results.json, or a report's directory")
+    parser.add_argument("--output", metavar="PATH", default="", help="where to write")
+    parser.add_argument("--format", choices=tuple(SHORT_NAMES), default="", help="render: one format alone")
+    parser.add_argument("--tenant", metavar="T", default="", help="render: this tenant's edition")
+    parser.add_argument("--sign-key", metavar="FILE", default="", help="render, merge: private Ed25519 key in PEM")
     parser.add_argument(
-        "--key", metavar="FILE", action="append", default=[], help="verify: a pinned public key in PEM (repeatable)"
+        "--key", metavar="FILE", action="append", default=[], help="verify, merge: pinned public keys (repeatable)"
     )
     parser.add_argument("--previous", metavar="FILE", default="", help="verify: the predecessor's attestation")
+    parser.add_argument("--chain", action="store_true", help="verify: every run kept below the directory")
+    parser.add_argument("--cadence-hours", metavar="N", type=int, default=0, help="verify --chain: the longest gap")
+    parser.add_argument("--from", dest="first", metavar="DAY", default="", help="pin: first day, in UTC")
+    parser.add_argument("--until", dest="last", metavar="DAY", default="", help="pin: last day, in UTC")
     arguments.add_json(parser)
 
 
 def run(args: Arguments) -> int:
-    """Render or verify."""
-    return _render(args) if args.action == "render" else _verify(args)
-
-
-def _render(args: Arguments) -> int:
-    if not args.output:
-        message = "report render needs a directory to write to"
-        raise CallerError(message, hint="sealproof report render RESULTS.json --output DIR")
-    names = render_directory(_read(args.path, _RESULTS_MAX), Path(args.output), catalogue.load())
-    console.answer(f"wrote {', '.join(names)} to {args.output}, UNSIGNED: only the run itself signs")
-    return 0
-
-
-def _verify(args: Arguments) -> int:
-    if not args.key:
-        message = "report verify needs a key that you trust: one found beside the report proves nothing"
-        raise CallerError(message, hint="sealproof report verify DIR --key PUBLIC_KEY_FILE")
-    pinned = [public_from_pem(_read(path, _PEM_MAX), name=path) for path in args.key]
-    previous = _read(args.previous, _RESULTS_MAX) if args.previous else None
-    run_result = verify(Path(args.path), pinned, previous=previous)
-    outcome = verdict(run_result.results, run_result.gate)
-    code = int(outcome.exit_code)
-    if args.json:
-        number = run_result.number
-        console.answer_json({"verified": True, "run": run_result.run_id, "number": number, "exit_code": code})
+    """Do one of the actions."""
+    if args.action == "diff":
+        before, after = _count(args, 2)
+        return compare.compare(before, after, as_json=args.json)
+    if args.action == "merge":
+        return make.merge([Path(path) for path in args.paths], args)
+    if args.action == "pin":
+        console.answer_bytes(trusted.pin(args.paths, first=args.first, last=args.last).encode())
         return 0
-    signers = ", ".join(fingerprint(key) for key in pinned)
-    met = "gate met" if not outcome.gating else f"gate NOT met, {console.counted(outcome.gating, 'item')}"
-    console.answer(f"verified: run {run_result.number} ({run_result.run_id}), pinned key {signers}")
-    console.answer(f"its verdict: {met} (exit code {code})")
-    return 0
+    (path,) = _count(args, 1)
+    if args.action == "render":
+        return make.render(path, args)
+    return trusted.verify_chain(path, args) if args.chain else trusted.verify_one(path, args)
 
 
-def _read(path: str, limit: int) -> bytes:
-    data = read_public(path, limit=limit)
-    if data is None:
-        message = f"there is no file {path}"
+def _count(args: Arguments, number: int) -> list[Path]:
+    if len(args.paths) != number:
+        message = f"report {args.action} takes {number} path{'s' if number > 1 else ''}, {len(args.paths)} were given"
         raise CallerError(message, hint="sealproof report --help")
-    return data
+    return [Path(path) for path in args.paths]

@@ -1,0 +1,117 @@
+"""What a run leaves behind: its place in the chain, the key that signs it, and the report."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealproof.compliance import catalogue
+from sealproof.errors import EvidenceRejected, SealproofError
+from sealproof.loader.files import read_private, read_public
+from sealproof.reports import attestation
+from sealproof.reports.edition import edition
+from sealproof.reports.kept import FOLDER, keep_report, kept_runs
+from sealproof.reports.predecessor import HISTORY_MAX, predecessor
+from sealproof.reports.verify import verify
+from sealproof.reports.write import write_report
+from sealproof.signing import SigningKey
+
+if TYPE_CHECKING:
+    from sealproof.checks.gate import Gate
+    from sealproof.findings import PastRun, RunResult
+
+_KEY_MAX = 4096  # bytes
+_ATTESTATION_MAX = 64 * 1024 * 1024  # bytes
+STARTS = "this run starts a chain"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A run's place in the chain of runs."""
+
+    number: int = 1
+    previous: str = ""
+    """SHA-256 of the predecessor's attestation in hex; empty: it starts the chain."""
+    history: tuple[PastRun, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def place(gate: Gate) -> Place:
+    """Return a run's place: after the predecessor that was named, else the newest kept run, else the report in place.
+
+    Raises EvidenceRejected if a predecessor was named, or is kept, and is not signed by this run's key: going on
+    without it would hide a gap.
+    """
+    path, must = _predecessor_path(gate)
+    if not path:
+        return Place(notes=(STARTS,))
+    data = read_public(path, limit=_ATTESTATION_MAX)
+    if data is None:
+        message = f"there is no previous attestation at {path}"
+        raise EvidenceRejected(message, hint="--previous FILE")
+    try:
+        before = predecessor(data, [key.public for key in report_keys(gate)])
+    except EvidenceRejected as exc:
+        if must:
+            message = f"the previous attestation {path} is not signed by this run's report key: {exc.message}"
+            raise EvidenceRejected(message, hint="sealproof report verify DIR --key PUBLIC_KEY_FILE") from exc
+        return Place(notes=(f"the report found in place is not signed by this run's key: {STARTS}",))
+    return Place(before[-1].number + 1, before[-1].attestation, before[-HISTORY_MAX:])
+
+
+def write(gate: Gate, run: RunResult) -> tuple[str, ...]:
+    """Write the run's report where the gate says, verify what was written, and keep the run where the store keeps any.
+
+    Raises EvidenceRejected if a named key cannot be used or the report does not verify.
+    """
+    keys = report_keys(gate)
+    directory = Path(gate.report_dir)
+    names = write_report(directory, run, catalogue.load(), keys)
+    if keys:
+        verify(directory, [key.public for key in keys])
+        keep_report(Path(gate.root), run, directory)
+    return names
+
+
+def write_editions(gate: Gate, run: RunResult, directory: Path) -> tuple[str, ...]:
+    """Write each tenant's edition of the run to a directory of the tenant's name, and return the names.
+
+    Raises as `write`.
+    """
+    keys = report_keys(gate)
+    for tenant in run.tenants:
+        write_report(directory / tenant, edition(run, tenant), catalogue.load(), keys)
+    return run.tenants
+
+
+def report_keys(gate: Gate) -> list[SigningKey]:
+    """Return the key to sign with: named, from the environment, or the store's own; none means UNSIGNED.
+
+    Raises EvidenceRejected if a key was named and cannot be used.
+    """
+    named = gate.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", "")
+    path = named or f"{gate.root}/keys/signing/report.key"
+    try:
+        text = read_private(path, limit=_KEY_MAX)
+        if text is not None:
+            return [SigningKey.from_pem(text, name=path)]
+    except SealproofError as exc:
+        message = f"report key {path} cannot be used: {exc.message}"
+        raise EvidenceRejected(message, hint=exc.hint) from exc
+    if named:
+        message = f"report key {path} cannot be used: there is no such file"
+        raise EvidenceRejected(message, hint="--sign-key FILE, a private Ed25519 key in PEM")
+    return []
+
+
+def _predecessor_path(gate: Gate) -> tuple[str, bool]:
+    """Return where the predecessor's attestation lies, and whether the run must follow it."""
+    if gate.previous:
+        return gate.previous, True
+    kept = kept_runs(Path(gate.root) / FOLDER) if gate.report_dir else ()
+    if kept:
+        return str(kept[-1] / attestation.NAME), True
+    in_place = f"{gate.report_dir}/{attestation.NAME}" if gate.report_dir else ""
+    return (in_place, False) if in_place and os.path.exists(in_place) else ("", False)

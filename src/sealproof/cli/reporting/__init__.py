@@ -1,0 +1,1 @@
+"""What `sealproof report` does, an action or two a module."""

@@ -1,0 +1,68 @@
+"""Verify reports with keys that were pinned before, and write such pins."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealproof.cli import console
+from sealproof.cli.reporting.sources import pins, read
+from sealproof.errors import EvidenceRejected
+from sealproof.findings import verdict
+from sealproof.reports import chain
+from sealproof.reports.trust import PinnedKey, day, read_pins, write_pins
+from sealproof.reports.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealproof.cli.arguments import Arguments
+
+
+def verify_one(path: Path, args: Arguments) -> int:
+    """Verify one report and say its verdict."""
+    trusted = pins(args.key, "verify")
+    previous = read(args.previous) if args.previous else None
+    run = verify(path, trusted, previous=previous)
+    outcome = verdict(run.results, run.gate)
+    code = int(outcome.exit_code)
+    if args.json:
+        console.answer_json({"verified": True, "run": run.run_id, "number": run.number, "exit_code": code})
+        return 0
+    met = "gate met" if not outcome.gating else f"gate NOT met, {console.counted(outcome.gating, 'item')}"
+    signers = ", ".join(str(key) for key in trusted)
+    console.answer(f"verified: run {run.number} ({console.visible(run.run_id)}), pinned key {signers}")
+    if run.shard:
+        console.answer(f"it is part {run.shard} of a plan, and says nothing about the rest")
+    if run.edition:
+        console.answer(f"it is the edition of tenant {console.visible(run.edition)}")
+    console.answer(f"its verdict: {met} (exit code {code})")
+    return 0
+
+
+def verify_chain(path: Path, args: Arguments) -> int:
+    """Verify every kept run and that none is missing; with a cadence, that none is late. Names what is wrong."""
+    links = chain.verify_chain(path, pins(args.key, "verify"))
+    if not links:
+        message = f"no run is kept below {path}"
+        raise EvidenceRejected(message, hint="sealproof check --report-dir DIR keeps runs where ROOT/reports/ is")
+    gaps = chain.late(links, now=time.time_ns() // 1_000_000, cadence_hours=args.cadence_hours)
+    if args.cadence_hours and gaps:
+        told = ", ".join(f"{gap.hours} h after run {gap.after}" for gap in gaps)
+        message = f"the chain has no gap in its numbers, and is late: {told}"
+        raise EvidenceRejected(message, hint=f"run the checks every {args.cadence_hours} hours", names=(str(path),))
+    first, last = links[0].run, links[-1].run
+    if args.json:
+        runs = [{"number": link.run.number, "run": link.run.run_id, "attestation": link.attestation} for link in links]
+        console.answer_json({"verified": True, "runs": runs})
+    else:
+        console.answer(f"verified: {len(links)} runs, {first.number} to {last.number}, each names the one before")
+    return 0
+
+
+def pin(paths: Sequence[str], *, first: str, last: str) -> str:
+    """Return a file of report keys for the public keys at `paths`."""
+    days = day(first, name="--from"), day(last, name="--until")
+    keys = [key for path in paths for key in read_pins(read(path), name=path)]
+    return write_pins([PinnedKey(key.public, days[0] or key.first, days[1] or key.last) for key in keys])
