@@ -82,5 +82,5 @@ def _signed_before(path: Path, keys: Sequence[SigningKey]) -> RunResult:
 
 
 def _said(names: Sequence[str], output: str) -> None:
-    unsigned = "" if attestation.NAME in names else ", UNSIGNED: --sign-key signs what that key signed before"
-    console.say(f"wrote {', '.join(names)} to {output}{unsigned}")
+    unsigned = "" if attestation.NAME in names else ", UNSIGNED: only the run itself signs"
+    console.answer(f"wrote {', '.join(names)} to {output}{unsigned}")

@@ -57,7 +57,8 @@ def verify_chain(path: Path, args: Arguments) -> int:
         runs = [{"number": link.run.number, "run": link.run.run_id, "attestation": link.attestation} for link in links]
         console.answer_json({"verified": True, "runs": runs})
     else:
-        console.answer(f"verified: {len(links)} runs, {first.number} to {last.number}, each names the one before")
+        told = console.counted(len(links), "run")
+        console.answer(f"verified: {told}, {first.number} to {last.number}, each names the one before")
     return 0
 
 
