@@ -46,7 +46,7 @@ def place(gate: Gate) -> Place:
     """
     path, must = _predecessor_path(gate)
     if not path:
-        return Place(notes=(STARTS,))
+        return Place(notes=(STARTS,) if gate.report_dir else ())
     data = read_public(path, limit=_ATTESTATION_MAX)
     if data is None:
         message = f"there is no previous attestation at {path}"
