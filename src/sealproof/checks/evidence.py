@@ -44,7 +44,7 @@ def place(gate: Gate) -> Place:
     Raises EvidenceRejected if a predecessor was named, or is kept, and is not signed by this run's key: going on
     without it would hide a gap.
     """
-    path, must = _predecessor_path(gate)
+    path, must = predecessor_path(gate)
     if not path:
         return Place(notes=(STARTS,) if gate.report_dir else ())
     data = read_public(path, limit=_ATTESTATION_MAX)
@@ -106,7 +106,7 @@ def report_keys(gate: Gate) -> list[SigningKey]:
     return []
 
 
-def _predecessor_path(gate: Gate) -> tuple[str, bool]:
+def predecessor_path(gate: Gate) -> tuple[str, bool]:
     """Return where the predecessor's attestation lies, and whether the run must follow it."""
     if gate.previous:
         return gate.previous, True

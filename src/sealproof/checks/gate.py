@@ -70,6 +70,8 @@ class Gate:
                 now=self.now,
                 overrides=_tightened(settings),
                 waivers=self.waivers,
+                previous=evidence.predecessor_path(self)[0],
+                report_key=self.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", ""),
             )
         )
 

@@ -39,6 +39,10 @@ class TargetSpec:
     """Parameters that settings tighten."""
     waivers: str = ""
     """The waiver file; empty means the store's own, where there is one."""
+    previous: str = ""
+    """The predecessor's attestation; empty means that none is here."""
+    report_key: str = ""
+    """The private key that this run signs with, where one was named."""
 
 
 class Target:

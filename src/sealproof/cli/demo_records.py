@@ -1,6 +1,6 @@
 """What people would have declared and signed for the demo store, so that every check has its ground.
 
-The two people are made up. Their keys are drawn, used once and dropped: nobody can sign anything more in their names.
+The approver is made up. Both keys are drawn, used once and dropped: nobody can sign anything more in these names.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from sealproof.loader.files import open_root
 from sealproof.signing import SEED_BYTES, SigningKey
+from sealproof.vault.access.interface import Subject
+from sealproof.vault.audit.home import audited_tenants
 from sealproof.vault.declarations import FILE_MAX, FILE_NAME
 from sealproof.vault.keys.keyring import Keyring
-from sealproof.vault.records.drafts import approval
+from sealproof.vault.records.drafts import access_review, approval, audit_review
 from sealproof.vault.records.governed import contents
 from sealproof.vault.records.interface import PERSON, POLICY_KEY, Record
 from sealproof.vault.records.shelf import Shelf
@@ -22,7 +24,7 @@ from sealproof.vault.store.local import LocalStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AUTHOR, APPROVER = "dana.reed", "sam.ortiz"
+APPROVER = "sam.ortiz"
 REGION = "eu-central"
 _MODE = 0o644
 _LOCATIONS = f"""\
@@ -52,16 +54,20 @@ def sign(root: str) -> Iterator[str]:
     if shelf.people().names:
         yield "records/ is there already, and was left as it is"
         return
-    now = int(time.time())
+    now, owner = int(time.time()), Subject.this_user().name
     author, approver = _draw(), _draw()
     policy_key = Keyring(root).signing_key(POLICY_KEY)
-    for name, key, duties in ((AUTHOR, author, ()), (APPROVER, approver, ("approver", "reviewer"))):
+    for name, key, duties in ((owner, author, ()), (APPROVER, approver, ("approver", "reviewer"))):
         fields = {"name": name, "key": key.public.hex(), "duties": duties}
         shelf.add(Record(PERSON, POLICY_KEY, now, fields), policy_key)
     for subject in contents(root):
-        record = approval(root, subject, by=APPROVER, at=now, author=AUTHOR, reference="the demo's first set-up")
+        record = approval(root, subject, by=APPROVER, at=now, author=owner, reference="the demo's first set-up")
         shelf.add(record, approver)
-    yield f"named {AUTHOR} and {APPROVER}, who approved the set-up; their keys were used once and dropped"
+    for tenant in audited_tenants(root):
+        record = audit_review(root, tenant, by=APPROVER, at=now, outcome="the log of the first set-up, nothing odd")
+        shelf.add(record, approver)
+    shelf.add(access_review(root, by=APPROVER, at=now, outcome="nobody but the owner has access"), approver)
+    yield f"named {owner} and {APPROVER}, who approved and reviewed the set-up; their keys were used once and dropped"
 
 
 def _draw() -> SigningKey:

@@ -3,6 +3,8 @@
 sealproof record key FILE                       a signing key of your own; FILE.pub is its public half
 sealproof record person NAME --public FILE --duty approver --duty reviewer
 sealproof record leaver NAME --day 2026-11-30
+sealproof record audit-review TENANT --by NAME --key FILE --outcome TEXT
+sealproof record access-review --by NAME --key FILE --outcome TEXT
 sealproof record approval PATH --author NAME --reference TEXT --by NAME --key FILE
 sealproof record exposure TENANT/ENVIRONMENT/NAME --note TEXT --by NAME --key FILE
 sealproof record erasure TENANT --reference TEXT --by NAME --key FILE
@@ -25,14 +27,17 @@ from sealproof.loader.files import read_private, read_public
 from sealproof.signing import SEED_BYTES, SigningKey, fingerprint, public_from_pem, public_to_pem
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.records import interface as kinds
-from sealproof.vault.records.drafts import approval
+from sealproof.vault.records.drafts import access_review, approval, audit_review
 from sealproof.vault.records.interface import POLICY_KEY, Record
 from sealproof.vault.records.shelf import Shelf, every_record
 
 if TYPE_CHECKING:
-    from sealproof.cli.arguments import Arguments, Parser
+    from collections.abc import Callable
 
-ACTIONS = ("key", kinds.PERSON, kinds.LEAVER, kinds.APPROVAL, kinds.EXPOSURE, kinds.ERASURE, "list")
+    from sealproof.cli.arguments import Arguments, Parser
+    from sealproof.vault.records.interface import Fields
+
+ACTIONS = ("key", *kinds.KINDS, "list")
 _PEM_MAX = 4096  # bytes
 
 
@@ -49,6 +54,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--day", metavar="DAY", default="", help="leaver: the last day, in UTC (default: today)")
     parser.add_argument("--author", metavar="NAME", default="", help="approval: who made the change")
     parser.add_argument("--reference", metavar="TEXT", default="", help="approval, erasure: the ticket or request")
+    parser.add_argument("--outcome", metavar="TEXT", default="", help="reviews: what was found")
     parser.add_argument("--note", metavar="TEXT", default="", help="exposure: what happened")
     arguments.add_json(parser)
 
@@ -57,7 +63,7 @@ def run(args: Arguments) -> int:
     """Do one of the actions."""
     if args.action == "list":
         return _list(args)
-    if not args.about:
+    if not args.about and args.action != kinds.ACCESS_REVIEW:
         message = f"record {args.action} needs to know what it is about"
         raise CallerError(message, hint="sealproof record --help")
     if args.action == "key":
@@ -92,22 +98,28 @@ def _key(path: str) -> int:
 
 
 def _draft(args: Arguments, by: str) -> Record:
-    now = int(time.time())
+    now, about, root = int(time.time()), args.about, args.root
     if args.action == kinds.PERSON:
-        text = read_public(args.public, limit=_PEM_MAX) if args.public else None
-        if text is None:
-            message = f"there is no public key file {args.public}" if args.public else "a person has a public key"
-            raise CallerError(message, hint=f"sealproof record person {args.about} --public FILE")
-        public = public_from_pem(text, name=args.public)
-        fields: dict[str, kinds.Value] = {"name": args.about, "key": public.hex(), "duties": tuple(sorted(args.duty))}
-        return Record(kinds.PERSON, by, now, fields)
-    if args.action == kinds.LEAVER:
-        return Record(kinds.LEAVER, by, now, {"name": args.about, "day": _day(args.day, now)})
-    if args.action == kinds.APPROVAL:
-        return approval(args.root, args.about, by=by, at=now, author=args.author, reference=args.reference)
-    if args.action == kinds.EXPOSURE:
-        return Record(kinds.EXPOSURE, by, now, {"resource": args.about, "note": args.note})
-    return Record(kinds.ERASURE, by, now, {"tenant": args.about, "reference": args.reference})
+        return _person(args, by, now)
+    drafts: dict[str, Callable[[], Record]] = {
+        kinds.LEAVER: lambda: Record(kinds.LEAVER, by, now, {"name": about, "day": _day(args.day, now)}),
+        kinds.AUDIT_REVIEW: lambda: audit_review(root, about, by=by, at=now, outcome=args.outcome),
+        kinds.ACCESS_REVIEW: lambda: access_review(root, by=by, at=now, outcome=args.outcome),
+        kinds.APPROVAL: lambda: approval(root, about, by=by, at=now, author=args.author, reference=args.reference),
+        kinds.EXPOSURE: lambda: Record(kinds.EXPOSURE, by, now, {"resource": about, "note": args.note}),
+        kinds.ERASURE: lambda: Record(kinds.ERASURE, by, now, {"tenant": about, "reference": args.reference}),
+    }
+    return drafts[args.action]()
+
+
+def _person(args: Arguments, by: str, now: int) -> Record:
+    text = read_public(args.public, limit=_PEM_MAX) if args.public else None
+    if text is None:
+        message = f"there is no public key file {args.public}" if args.public else "a person has a public key"
+        raise CallerError(message, hint=f"sealproof record person {args.about} --public FILE")
+    public = public_from_pem(text, name=args.public)
+    fields: Fields = {"name": args.about, "key": public.hex(), "duties": tuple(sorted(args.duty))}
+    return Record(kinds.PERSON, by, now, fields)
 
 
 def _list(args: Arguments) -> int:

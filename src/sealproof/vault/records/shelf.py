@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import EvidenceRejected, KeyMissing, MalformedFile, StoreExists
 from sealproof.loader.files import open_root, read_public
+from sealproof.loader.storekeys import pinned_keys
 from sealproof.signing import public_from_pem
 from sealproof.vault.records.interface import KINDS, LEAVER, PERSON, POLICY_KEY, Record
 from sealproof.vault.records.people import People
@@ -126,7 +127,7 @@ def policy_keys(root: str) -> tuple[bytes, ...]:
             message = f"{POLICY_KEY_VARIABLE} names {named}, and there is no such file"
             raise KeyMissing(message, hint=f"{POLICY_KEY_VARIABLE}=FILE, the store's public policy key in PEM")
         return (public_from_pem(text, name=named),)
-    found = tuple(_own_policy_keys(root))
+    found = _own_policy_keys(root)
     if not found:
         message = f"no public policy key of {root} is here: nobody vouches for its people"
         raise KeyMissing(message, hint=f"{POLICY_KEY_VARIABLE}=FILE, or work where keys/ is")
@@ -147,19 +148,13 @@ def _in_its_place(record: Record, kind: str) -> Record:
     return record
 
 
-def _own_policy_keys(root: str) -> Iterator[bytes]:
+def _own_policy_keys(root: str) -> tuple[bytes, ...]:
     with open_root(root) as store:
         keys = store.enter("keys")
-        signing = None if keys is None else keys.enter("signing")
-        if keys is not None:
-            keys.__exit__()
-        if signing is None:
-            return
-        with signing:
-            for name in signing.names():
-                if name.startswith(POLICY_KEY) and name.endswith(".pub"):
-                    text = signing.read(name, limit=_PEM_MAX, private=True)
-                    yield public_from_pem(text or b"", name=f"{signing.path}/{name}")
+        if keys is None:
+            return ()
+        with keys:
+            return pinned_keys(keys, POLICY_KEY)
 
 
 def _check_signer(people: People, record: Record, key: SigningKey) -> None:
