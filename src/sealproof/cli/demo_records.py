@@ -5,6 +5,7 @@ The approver is made up. Both keys are drawn, used once and dropped: nobody can 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from sealproof.loader.files import open_root
 from sealproof.signing import SEED_BYTES, SigningKey
 from sealproof.vault.access.interface import Subject
 from sealproof.vault.audit.home import audited_tenants
+from sealproof.vault.custody import AdvancedSecretManager
 from sealproof.vault.declarations import FILE_MAX, FILE_NAME
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.records.drafts import access_review, approval, audit_review
@@ -63,11 +65,20 @@ def sign(root: str) -> Iterator[str]:
     for subject in contents(root):
         record = approval(root, subject, by=APPROVER, at=now, author=owner, reference="the demo's first set-up")
         shelf.add(record, approver)
+    for tenant in LocalStore(root).tenants():
+        asyncio.run(_use(root, tenant))
     for tenant in audited_tenants(root):
         record = audit_review(root, tenant, by=APPROVER, at=now, outcome="the log of the first set-up, nothing odd")
         shelf.add(record, approver)
     shelf.add(access_review(root, by=APPROVER, at=now, outcome="nobody but the owner has access"), approver)
     yield f"named {owner} and {APPROVER}, who approved and reviewed the set-up; their keys were used once and dropped"
+
+
+async def _use(root: str, tenant: str) -> None:
+    """Read through the manager once, so that the tenant's audit log begins."""
+    async with AdvancedSecretManager(tenant, root=root) as manager:
+        names = await manager.list_secrets()
+        await manager.get_secret(names[0])
 
 
 def _draw() -> SigningKey:
