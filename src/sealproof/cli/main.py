@@ -30,6 +30,7 @@ COMMANDS = {
     "key": "make, export, renew keys",
     "recipient": "let others open a tenant's file with a key of their own",
     "merge": "git merge driver for sealed files",
+    "access": "say who may do what, and why somebody may or may not",
     "audit": "verify, export, watch, anchor and prune the signed audit log",
     "check": "look for what is wrong, decide the gate, write the evidence",
     "report": "render or verify a report",

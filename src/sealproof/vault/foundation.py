@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sealproof.errors import StoreExists, ToolFailed, UnsafeFile
 from sealproof.loader.files import Directory, open_root, unavailable
 from sealproof.vault.access.editor import found_policy
-from sealproof.vault.access.interface import Subject
+from sealproof.vault.access.interface import POLICY_KEY, Subject
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.keys.strength import check_passphrase
 
@@ -34,7 +34,6 @@ IGNORED = (
     "[#]*#",  # in brackets, or it would be a comment
     "*~",
 )
-POLICY_KEY = "policy"
 _STORE = {"sealproof.toml", "tenants"}
 """What only a store has. A directory with neither, and with nothing besides `_AROUND`, may become one."""
 _AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit"}

@@ -19,6 +19,7 @@ from sealproof.errors import SealproofError
 from sealproof.loader.files import open_root
 from sealproof.loader.keys import find_keys, key_was_handed_over
 from sealproof.loader.tenant import Place, open_tenant, read_sealed
+from sealproof.vault.access import AccessControl
 from sealproof.vault.foundation import work_tree
 from sealproof.vault.settings_file import settings_of
 
@@ -67,6 +68,7 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
         yield True, "key: handed over from outside the store"
     elif "keys" in names:
         yield True, "key: the store's own keys/ (for development and custody, not for production hosts)"
+        yield _policy(args.root)
     else:
         yield False, "key: none (hint: set SEALPROOF_KEY_FILE)"
     anchor = next((name for name in ("SEALPROOF_MIN_GENERATION", "SEALPROOF_STATE") if os.environ.get(name)), "")
@@ -78,6 +80,15 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
     )
     if work_tree(args.root) is not None:
         yield _driver(args.root)
+
+
+def _policy(root: str) -> tuple[bool, str]:
+    try:
+        policy = AccessControl(root).policy().policy
+    except SealproofError as error:
+        return False, f"access: {error.message} (hint: {error.hint})"
+    owners = ", ".join(policy.owners) or "nobody"
+    return True, f"access: policy generation {policy.generation}, {len(policy.rules)} rules, owned by {owners}"
 
 
 def _driver(root: str) -> tuple[bool, str]:

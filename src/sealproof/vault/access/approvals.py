@@ -1,6 +1,6 @@
 """Approvals: somebody else's signed word that one subject may do one thing for a while.
 
-`records/approvals/<id>.json`, in one spelling only, signed with a policy key over
+`records/access/<id>.json`, in one spelling only, signed with a policy key over
 F("sealproof/1/approval", SHA-256(the record as canonical JSON)). Rules with the condition `approval` need one.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sealproof.vault.access.interface import Request
 
 FORMAT = "sealproof-approval/1"
-_DIRECTORY = "records/approvals"
+_DIRECTORY = "records/access"
 LONGEST = 30 * 86_400  # seconds that an approval may hold
 _FILE_MAX = 16 * 1024  # bytes
 _RECORD = (
@@ -150,7 +150,7 @@ class Approvals:
         """
         check_approval(approval)
         name = f"{approval.id}.json"
-        with open_root(self._root) as root, root.make("records") as records, records.make("approvals") as directory:
+        with open_root(self._root) as root, root.make("records") as records, records.make("access") as directory:
             directory.lock()
             directory.sweep()
             directory.replace(name, _text(approval, key.public, key.sign(approval.message())), mode=0o644)
@@ -162,7 +162,7 @@ def _read(root: Directory, name: str) -> bytes | None:
     if records is None:
         return None
     with records:
-        directory = records.enter("approvals")
+        directory = records.enter("access")
         if directory is None:
             return None
         with directory:

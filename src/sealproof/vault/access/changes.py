@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, LimitExceeded, MalformedFile
 from sealproof.vault.access.duties import check_duties
+from sealproof.vault.access.interface import PLATFORM_TENANT, Operation
 from sealproof.vault.access.policy import MEMBERS_MAX, OWNERS_MAX, ROLES_MAX, RULES_MAX, Policy
 from sealproof.vault.access.rules import ANY
 from sealproof.vault.access.text import read_rule, rule_json
@@ -111,7 +112,14 @@ def _next(base: InForce, now: int, **parts: object) -> Policy:
         **parts,  # type: ignore[arg-type]  # fields of Policy, each given by name above
     )
     check_duties(base.policy, policy)
+    if not policy.owners and not any(_edits(rule) for rule in policy.rules):
+        message = "nobody could change the policy any more"
+        raise CallerError(message, hint="first: sealproof access grant SUBJECT platform --as policy-editor")
     return policy
+
+
+def _edits(rule: Rule) -> bool:
+    return rule.allows and Operation.POLICY_EDIT in rule.operations and rule.tenant in (PLATFORM_TENANT, ANY)
 
 
 def _free_id(policy: Policy) -> str:

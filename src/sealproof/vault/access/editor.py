@@ -12,19 +12,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sealproof.errors import AccessDenied, SealproofError
+from sealproof.signing import SEED_BYTES, SigningKey
 from sealproof.vault.access.approvals import check_approval
 from sealproof.vault.access.changes import first_policy
-from sealproof.vault.access.interface import PLATFORM_TENANT, Operation, Request
+from sealproof.vault.access.interface import PLATFORM_TENANT, POLICY_KEY, Operation, Request
 from sealproof.vault.access.policyfile import PolicyFile, Signing
 from sealproof.vault.access.rules import ANY
 from sealproof.vault.audit.interface import AuditRecord, Outcome
 from sealproof.vault.audit.log import AuditLog
+from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.store.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from sealproof.signing import SigningKey
     from sealproof.vault.access.approvals import Approval
     from sealproof.vault.access.control import AccessControl
     from sealproof.vault.access.interface import Subject
@@ -75,10 +76,31 @@ class PolicyEditor:
             numbers |= {"generation": signing.policy.generation, "count": signing.signers}
             return signing
 
+    def countersign(self, key: SigningKey) -> Signing:
+        """Add a signature to a policy that has too few: nobody is let in by it, so nobody can be asked.
+
+        Raises as `PolicyFile.countersign` does.
+        """
+        with self._journal((PLATFORM_TENANT,)).recording("policy.sign") as numbers:
+            signing = self._control.file.countersign(key)
+            numbers |= {"generation": signing.policy.generation, "count": signing.signers}
+            return signing
+
     def discard(self) -> bool:
         """Drop the change that waits, and tell whether there was one. Raises as `change` does."""
         with self._asked("policy.discard", (ANY,), Operation.POLICY_EDIT):
             return self._control.file.discard()
+
+    def add_signer(self, keep: Callable[[SigningKey], None]) -> SigningKey:
+        """Pin one more key whose signature counts, once `keep` has put its private half where its owner has it.
+
+        The subject needs `key.admin` on the platform. Raises AccessDenied, and what `keep` raises.
+        """
+        with self._asked("policy.signer", (ANY,), Operation.KEY_ADMIN):
+            key = SigningKey(os.urandom(SEED_BYTES))
+            keep(key)
+            Keyring(self._control.root).pin_signing_key(POLICY_KEY, key.public)
+            return key
 
     def approve(self, approval: Approval, key: SigningKey) -> str:
         """Keep an approval that the subject gives, and return its path below the root.
@@ -111,9 +133,7 @@ class PolicyEditor:
 
     @contextmanager
     def _recorded(self, word: str, tenants: tuple[str, ...], requests: tuple[Request, ...]) -> Iterator[dict[str, int]]:
-        known = set(LocalStore(self._control.root).tenants())
-        logs = (PLATFORM_TENANT, *(tenant for tenant in tenants if tenant in known and tenant != PLATFORM_TENANT))
-        journal = _Journal(self._control.root, self._subject, logs, self._clock)
+        journal = self._journal(tenants)
         for request in requests:
             decision = self._control.decide(request)
             if not decision:
@@ -122,6 +142,11 @@ class PolicyEditor:
                 raise AccessDenied(message, hint="sealproof access explain --help", names=(self._subject.name,))
         with journal.recording(word) as numbers:
             yield numbers
+
+    def _journal(self, tenants: tuple[str, ...]) -> _Journal:
+        known = set(LocalStore(self._control.root).tenants())
+        logs = (PLATFORM_TENANT, *(tenant for tenant in tenants if tenant in known and tenant != PLATFORM_TENANT))
+        return _Journal(self._control.root, self._subject, logs, self._clock)
 
 
 class _Journal:

@@ -40,6 +40,8 @@ class Operation(StrEnum):
     BREAK_GLASS = "break-glass"
 
 
+POLICY_KEY = "policy"
+"""The purpose of the keys that sign the policy, as their files in `keys/signing/` are named."""
 PLATFORM_TENANT = "platform"
 """Stands for the store as a whole: who may edit roles, tend every log, hold the keys. It is no customer's name."""
 

@@ -52,7 +52,7 @@ class Policy:
 
     generation: int
     previous: str
-    """SHA-256, in hex, of the policy file that this one followed; empty for the first."""
+    """The digest of the policy that this one followed; empty for the first."""
     saved: int
     """Unix seconds."""
     owners: tuple[str, ...]
@@ -74,9 +74,13 @@ class Policy:
             "saved": self.saved,
         }
 
+    def digest(self) -> bytes:
+        """Return SHA-256 of the policy as canonical JSON. Signatures that are added leave it as it is."""
+        return sha256(canonical(self.to_json()))
+
     def message(self) -> bytes:
         """Return what is signed."""
-        return frame(b"sealproof/1/policy", sha256(canonical(self.to_json())))
+        return frame(b"sealproof/1/policy", self.digest())
 
     def rule(self, rule_id: str) -> Rule | None:
         """Return the rule of that id, or None."""
@@ -132,7 +136,7 @@ def _policy(value: object) -> Policy:
     require(ids == sorted(set(ids)), "the rules are not each there once, in the order of their ids")
     return Policy(
         generation,
-        "" if parts["previous"] == "" else hex_of(parts["previous"], _DIGEST_BYTES, "the previous file").hex(),
+        "" if parts["previous"] == "" else hex_of(parts["previous"], _DIGEST_BYTES, "the previous digest").hex(),
         integer_of(parts["saved"], "the time"),
         _subjects(parts["owners"], OWNERS_MAX, "the owners"),
         _roles(parts["roles"]),

@@ -27,7 +27,6 @@ from sealproof.errors import (
 )
 from sealproof.loader.files import Directory, at, open_root
 from sealproof.loader.storekeys import pinned_keys
-from sealproof.signing import sha256
 from sealproof.vault.access.policy import FILE_MAX, SignedPolicy, parse
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _MARK_SCOPE = ("platform", "policy")
 
 
 class InForce(NamedTuple):
-    """A policy that was verified, with the SHA-256 of its file in hex."""
+    """A policy that was verified, with its digest in hex."""
 
     policy: Policy
     digest: str
@@ -139,6 +138,26 @@ class PolicyFile:
                 raise ChangePending(message, hint="another person signs: sealproof access sign --key FILE")
             return self._advance(root, waiting.signed_by(key), key)
 
+    def countersign(self, key: SigningKey) -> Signing:
+        """Add a signature to the policy in force, which does not have as many as it needs: that number was raised.
+
+        Raises PolicyRejected if `key` is not pinned or no pinned key has signed it before, ChangePending if it has
+        signatures enough.
+        """
+        with open_root(self.root) as root:
+            root.lock()
+            signed = self._parse(root.read(POLICY, limit=FILE_MAX, private=False) or b"", POLICY)
+            found = signed.valid_signers(self._pinned(root))
+            if len(found) >= self.signers:
+                message = "no change of the policy waits for a signature"
+                raise ChangePending(message, hint="sealproof access list")
+            if not found:
+                raise self._too_few(found)
+            self._check_marks(root, signed.policy)
+            signing = self._counted(root, signed.signed_by(key), key)
+            root.replace(POLICY, signed.signed_by(key).to_bytes(), mode=_MODE)
+            return signing
+
     def discard(self) -> bool:
         """Drop the change that waits, and tell whether there was one."""
         with open_root(self.root) as root:
@@ -154,13 +173,10 @@ class PolicyFile:
             message = f"{self.root} has no access policy, so nobody is let in"
             raise PolicyMissing(message, hint=f"sealproof init --root {self.root}")
         signed = self._parse(data, POLICY)
-        found = len(signed.valid_signers(self._pinned(root)))
-        if found < self.signers:
-            message = f"{self.root}/{POLICY} has {found} of the {self.signers} signatures that it needs"
-            raise PolicyRejected(message, hint="restore it from version control, or have it signed: docs/access.md")
-        seen = Mark(*_MARK_SCOPE, signed.policy.generation, sha256(data).hex())
-        self._check_marks(root, seen)
-        return InForce(signed.policy, seen.digest)
+        found = signed.valid_signers(self._pinned(root))
+        if len(found) < self.signers:
+            raise self._too_few(found)
+        return InForce(signed.policy, self._check_marks(root, signed.policy))
 
     def _parse(self, data: bytes, name: str) -> SignedPolicy:
         try:
@@ -180,24 +196,32 @@ class PolicyFile:
         return waiting if follows else None
 
     def _advance(self, root: Directory, signed: SignedPolicy, key: SigningKey) -> Signing:
-        pinned = self._pinned(root)
-        if key.public not in pinned:
-            message = "the key is not one whose signature counts for this store's policy"
-            raise PolicyRejected(message, hint="pin it first: sealproof access signer --output FILE")
-        signing = Signing(signed.policy, len(signed.valid_signers(pinned)), self.signers)
+        signing = self._counted(root, signed, key)
         if signing.in_force:
             self._put(root, signed)
         else:
             root.replace(PENDING, signed.to_bytes(), mode=_MODE)
         return signing
 
+    def _counted(self, root: Directory, signed: SignedPolicy, key: SigningKey) -> Signing:
+        """Return how far `signed` has come with the signature of `key`. Raises PolicyRejected if it does not count."""
+        pinned = self._pinned(root)
+        if key.public not in pinned:
+            message = "the key is not one whose signature counts for this store's policy"
+            raise PolicyRejected(message, hint="pin it first: sealproof access signer --output FILE")
+        return Signing(signed.policy, len(signed.valid_signers(pinned)), self.signers)
+
+    def _too_few(self, found: list[bytes]) -> PolicyRejected:
+        message = f"{self.root}/{POLICY} has {len(found)} of the {self.signers} signatures that it needs"
+        hint = "another person signs it: sealproof access sign --key FILE" if found else _RESTORE
+        return PolicyRejected(message, hint=hint)
+
     def _put(self, root: Directory, signed: SignedPolicy) -> None:
         root.sweep()
-        data = signed.to_bytes()
-        root.replace(POLICY, data, mode=_MODE)
+        root.replace(POLICY, signed.to_bytes(), mode=_MODE)
         if PENDING in root.names():
             root.remove(PENDING)
-        self._check_marks(root, Mark(*_MARK_SCOPE, signed.policy.generation, sha256(data).hex()))
+        self._check_marks(root, signed.policy)
 
     def _pinned(self, root: Directory) -> tuple[bytes, ...]:
         keys = root.enter("keys")
@@ -210,8 +234,9 @@ class PolicyFile:
         message = f"{self.root}/keys/signing has no policy key, so no policy can be believed"
         raise KeyMissing(message, hint=f"sealproof init --root {self.root}")
 
-    def _check_marks(self, root: Directory, seen: Mark) -> None:
-        """Refuse a policy older than what was seen, and remember a newer one."""
+    def _check_marks(self, root: Directory, policy: Policy) -> str:
+        """Refuse a policy older than what was seen, remember a newer one, and return its digest in hex."""
+        seen = Mark(*_MARK_SCOPE, policy.generation, policy.digest().hex())
         with _access(root) as directory:
             _raise_mark(directory, seen, self.root)
         state = os.environ.get("SEALPROOF_STATE")
@@ -219,6 +244,7 @@ class PolicyFile:
             with _state(state) as directory:
                 directory.check_private()
                 _raise_mark(directory, seen, self.root)
+        return seen.digest
 
 
 @contextmanager

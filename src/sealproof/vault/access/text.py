@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sealproof.envelope.grammar import INTEGER_MAX, NAME_MAX, is_environment, is_name, is_tenant
 from sealproof.errors import InvalidName, MalformedFile
 from sealproof.vault.access.interface import LEVELS, PLATFORM, Operation, check_subject
-from sealproof.vault.access.rules import ANY, DAYS, ROLE, Conditions, Rule, Window
+from sealproof.vault.access.rules import ANY, DAY_MINUTES, DAYS, ROLE, Conditions, Rule, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -82,11 +82,16 @@ def clock_text(minutes: int) -> str:
 
 
 def minutes_of(value: object) -> int:
-    """Return HH:MM as minutes after midnight."""
+    """Return HH:MM, before 24:00, as minutes after midnight."""
     found = _CLOCK(value) if isinstance(value, str) else None
     if found is None:
         raise malformed(f"{value!r:.20} is no time of day as HH:MM")
     return int(found[1]) * 60 + int(found[2])
+
+
+def end_of(value: object) -> int:
+    """Return HH:MM, up to 24:00, as minutes after midnight."""
+    return DAY_MINUTES if value == "24:00" else minutes_of(value)
 
 
 def pattern_of(value: object) -> str:
@@ -220,6 +225,6 @@ def _window(value: object, where: str) -> Window:
     days = [integer_of(day, f"a day of {where}") for day in list_of(parts["days"], DAYS, f"the days of {where}")]
     good = days and days == sorted(set(days)) and days[0] >= 1 and days[-1] <= DAYS
     require(good, f"the days of {where} are not 1 to 7, each once, in order")
-    start, end = minutes_of(parts["start"]), minutes_of(parts["end"])
+    start, end = minutes_of(parts["start"]), end_of(parts["end"])
     require(start != end, f"the window of {where} ends when it begins")
     return Window(tuple(days), start, end)

@@ -173,20 +173,21 @@ class Keyring:
         Raises LimitExceeded on more writers than a key file can name.
         """
         with self._locked() as keys, keys.make("signing") as directory:
-            directory.check_private()
-            directory.sweep()
-            taken = directory.names()
-            writers = [name for name in taken if name.startswith("writer") and name.endswith(".pub")]
-            if purpose == "writer" and len(writers) >= WRITERS_MAX:
-                message = f"{directory.path} has {WRITERS_MAX} writer keys, all that a key file can name"
-                raise LimitExceeded(message, hint=f"remove one that is no longer in use: ls {directory.path}")
-            numbers = range(1, len(taken) + 2)
-            names = (purpose if number == 1 else f"{purpose}-{number}" for number in numbers)
-            name = next(name for name in names if f"{name}.pub" not in taken)
+            name = _free_name(directory, purpose)
             key = SigningKey(self._random(SEED_BYTES))
             directory.replace(f"{name}.key", key.to_pem())
             directory.replace(f"{name}.pub", public_to_pem(key.public))
             return key
+
+    def pin_signing_key(self, purpose: str, public: bytes) -> str:
+        """Trust a signing key whose private half lies elsewhere, and return the name of its file.
+
+        Raises LimitExceeded on more writers than a key file can name.
+        """
+        with self._locked() as keys, keys.make("signing") as directory:
+            name = f"{_free_name(directory, purpose)}.pub"
+            directory.replace(name, public_to_pem(public))
+            return name
 
     def signing_key(self, purpose: str) -> SigningKey:
         """Return the first private key of `purpose`. Raises KeyMissing."""
@@ -245,3 +246,16 @@ class Keyring:
 def _newest(owner: TenantFile, environment: str) -> EpochRecord | None:
     records = [record for record in owner.epochs if record.environment == environment]
     return max(records, key=lambda record: record.epoch, default=None)
+
+
+def _free_name(directory: Directory, purpose: str) -> str:
+    """Return the next name for a key of `purpose` in `keys/signing/`."""
+    directory.check_private()
+    directory.sweep()
+    taken = directory.names()
+    writers = [name for name in taken if name.startswith("writer") and name.endswith(".pub")]
+    if purpose == "writer" and len(writers) >= WRITERS_MAX:
+        message = f"{directory.path} has {WRITERS_MAX} writer keys, all that a key file can name"
+        raise LimitExceeded(message, hint=f"remove one that is no longer in use: ls {directory.path}")
+    names = (purpose if number == 1 else f"{purpose}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if f"{name}.pub" not in taken)

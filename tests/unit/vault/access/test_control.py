@@ -150,7 +150,7 @@ def approver(control, grant, clock):
 
 def test_an_approval_by_somebody_else_opens_the_way(control, approver, policy_key, clock):
     assert "asks for an approval" in control.decide(ROTATE).reason
-    assert approver.approve(approval(clock), policy_key) == "records/approvals/ap-1.json"
+    assert approver.approve(approval(clock), policy_key) == "records/access/ap-1.json"
     assert control.decide(ROTATE, approval="ap-1")
     assert not control.explain(ROTATE).decision
     assert control.explain(ROTATE, approval="ap-1").decision
@@ -223,7 +223,7 @@ def test_an_approval_is_bounded(approver, policy_key, clock, hours):
 )
 def test_a_forged_approval_is_none(control, approver, policy_key, clock, root, damage, said):
     approver.approve(approval(clock), policy_key)
-    path = Path(root, "records/approvals/ap-1.json")
+    path = Path(root, "records/access/ap-1.json")
     path.write_bytes(damage(path.read_bytes()))
     assert said in control.decide(ROTATE, approval="ap-1").reason
 
@@ -270,7 +270,6 @@ def test_signing_and_dropping_a_waiting_change_is_recorded(root, clock, owner, m
     second = Keyring(root).new_signing_key("policy")
     path = Path(root, "policy.json")
     path.write_bytes(parse(path.read_bytes()).signed_by(second).to_bytes())
-    os.unlink(f"{root}/keys/access/policy.mark")
     editor = PolicyEditor(AccessControl(root, settings=Settings(profile="strict"), clock=clock), owner, clock=clock)
 
     def make(base):
@@ -300,3 +299,22 @@ def test_strict_takes_two_signers_whatever_the_setting():
     assert signers_of(Settings(profile="strict")) == 2
     assert signers_of(Settings(profile="strict", policy_signers=3)) == 3
     assert signers_of(Settings(policy_signers=2)) == 2
+
+
+def test_a_signer_is_pinned_with_its_private_half_elsewhere(control, editor, root):
+    kept = []
+    key = editor.add_signer(kept.append)
+    assert [one.public for one in kept] == [key.public]
+    assert sorted(name for name in os.listdir(f"{root}/keys/signing") if name.startswith("policy")) == [
+        "policy-2.pub",
+        "policy.key",
+        "policy.pub",
+    ]
+    assert records(root)[-1][:2] == ("policy.signer", "allow")
+
+
+def test_signing_what_is_in_force_is_recorded(root, clock, owner):
+    second = Keyring(root).new_signing_key("policy")
+    editor = PolicyEditor(AccessControl(root, settings=Settings(policy_signers=2), clock=clock), owner, clock=clock)
+    assert editor.countersign(second).in_force
+    assert records(root)[-1][:2] == ("policy.sign", "allow")

@@ -41,7 +41,6 @@ def two(root: str) -> tuple[PolicyFile, SigningKey]:
     file.propose(base, with_role(base, "dev", add=["ann"], remove=[], now=NOW), Keyring(root).signing_key("policy"))
     signed = Path(root, "policy.json")
     signed.write_bytes(parse(signed.read_bytes()).signed_by(second).to_bytes())
-    Path(root, "keys/access/policy.mark").unlink()
     return PolicyFile(root, signers=2), second
 
 
@@ -188,3 +187,27 @@ def test_ids_of_rules_are_never_used_again(file, make_rule, policy_key):
     file.propose(base, policy, policy_key)
     assert rule.id == "g2"
     assert file.load().policy.rule("g2") == rule
+
+
+def test_a_raised_number_of_signers_is_met_by_signing_what_is_in_force(file, root, policy_key):
+    second, strict = Keyring(root).new_signing_key("policy"), PolicyFile(root, signers=2)
+    with pytest.raises(PolicyRejected, match="1 of the 2") as refused:
+        strict.load()
+    assert "access sign" in refused.value.hint
+    with pytest.raises(PolicyRejected, match="not one whose signature counts"):
+        strict.countersign(SigningKey(os.urandom(32)))
+    assert not strict.countersign(policy_key).in_force
+    assert strict.countersign(second).in_force
+    assert strict.load() == file.load()
+    with pytest.raises(ChangePending):
+        strict.countersign(second)
+
+
+def test_nobody_signs_what_no_pinned_key_has_signed(root, policy_key):
+    second, path = Keyring(root).new_signing_key("policy"), Path(root, "policy.json")
+    path.write_bytes(path.read_bytes().replace(b'"saved": ', b'"saved": 1'))
+    with pytest.raises(PolicyRejected, match="0 of the 2"):
+        PolicyFile(root, signers=2).countersign(second)
+    path.unlink()
+    with pytest.raises(MalformedFile):
+        PolicyFile(root, signers=2).countersign(policy_key)
