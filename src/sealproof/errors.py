@@ -112,6 +112,10 @@ class ChangePending(CallerError):
     """A change of the policy waits for more signatures, or there is none that does."""
 
 
+class RotationRefused(CallerError):
+    """A rotation cannot begin or go on in the way that was asked for."""
+
+
 class OnLegalHold(CallerError):
     """The audit log is on legal hold: nothing of it is pruned."""
 
@@ -146,6 +150,10 @@ class UnsafeFile(DataError):
 
 class Changed(DataError):
     """The file is no longer the one that was read; nothing was written."""
+
+
+class TargetRefused(DataError):
+    """What a credential is meant to unlock answered, and the answer was no."""
 
 
 class EvidenceRejected(DataError):
@@ -190,6 +198,10 @@ class FileUnavailable(DependencyError):
 
 class ToolFailed(DependencyError):
     """A program that was started (git, locust, a scanner) failed or ran out of time."""
+
+
+class TargetUnavailable(DependencyError):
+    """What a credential is meant to unlock gave no answer within its deadline, or one that says nothing about it."""
 
 
 class AuditUnavailable(DependencyError):

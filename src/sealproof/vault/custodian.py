@@ -146,6 +146,13 @@ class Custodian:
         present = {entry.name for entry in unlocked.envelope.entries if "." not in entry.name}
         return self._edit(unlocked, changes=values, removals=present - values.keys(), expires=None)
 
+    def edit(self, unlocked: Unlocked, *, changes: Mapping[str, bytes], removals: Collection[str]) -> Change:
+        """Save an open file with `changes` sealed and `removals` gone: what a rotation does, suffixed names included.
+
+        Raises Changed if the file is no longer the one that was opened.
+        """
+        return self._edit(unlocked, changes=changes, removals=removals, expires=None)
+
     def add_reader(self, tenant: str, environment: str, public: bytes) -> Change:
         """Let the holder of an X25519 key open the file: one line more."""
         unlocked = self.open(tenant, environment)

@@ -1,0 +1,1 @@
+"""Connections that take the credential of the moment: one module a driver."""

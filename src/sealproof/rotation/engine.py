@@ -1,0 +1,240 @@
+"""Drive rotations: one lease, one journal, a state at a time, from wherever the last process was stopped.
+
+The loop is short on purpose. The newest line of the journal names what may have been done; it is done (again), and the
+next line is written. So a process may be killed anywhere and the next one goes on, and running twice is running once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from sealproof.errors import RotationRefused, TargetRefused, TargetUnavailable, UnknownSecret
+from sealproof.rotation import strategies
+from sealproof.rotation.digests import digests_of
+from sealproof.rotation.register import Register
+from sealproof.rotation.shelf import Shelf
+from sealproof.rotation.states import State, may_follow, state_of
+from sealproof.rotation.steps import Pause, Step, Steps, check_canaries, effective_state
+from sealproof.rotation.strategies import Strategy
+from sealproof.vault.journal import ABANDONED
+from sealproof.vault.observer import RotationStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sealproof.loader.secret import Secret
+    from sealproof.rotation.notify import Notifier
+    from sealproof.rotation.plan import Plan
+    from sealproof.vault.custodian import Custodian
+    from sealproof.vault.journal import Journal, Operation
+    from sealproof.vault.journal.entry import Fact
+    from sealproof.vault.observer import Observer
+
+KIND = "credential.rotate"
+"""What a rotation's lines in the journal are called."""
+
+_TOLD = {State.DONE: "finished", State.ROLLED_BACK: "rolled-back", State.NEEDS_HUMAN: "needs-human"}
+_TEXT_MAX, _DESCRIBED_MAX = 1000, 200  # characters of one fact
+_SLEEP_LEAST_S = 0.01
+
+
+class Result(NamedTuple):
+    """Where a rotation stands when a call returns."""
+
+    rotation: str
+    name: str
+    state: State
+    strategy: Strategy
+    why: str
+    """Why it went back or needs a person, or what it waits for; empty where all is well."""
+    until: float | None
+    """When to look again, in unix seconds; None where nothing is waited for."""
+    notes: tuple[str, ...]
+    """What the caller has to be told: that there was downtime, that nothing outside changed, what did not work."""
+
+
+class Engine:
+    """Rotates the secrets of one tenant's environment. `clock` gives unix seconds; `sleep` waits for some."""
+
+    def __init__(
+        self,
+        custodian: Custodian,
+        journal: Journal,
+        tenant: str,
+        environment: str,
+        *,
+        notifiers: Sequence[Notifier] = (),
+        observers: Sequence[Observer] = (),
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._journal = journal
+        self.shelf = Shelf(custodian, tenant, environment)
+        self._notifiers = notifiers
+        self._observers = observers
+        self._clock = clock
+        self._sleep = sleep
+
+    def __repr__(self) -> str:
+        return f"Engine({self.shelf.tenant}/{self.shelf.environment})"
+
+    def scope(self, name: str) -> str:
+        """Return what a rotation of `name` is about, in the journal's words."""
+        return f"{self.shelf.tenant}/{self.shelf.environment}/{name}"
+
+    def underway(self, name: str = "") -> list[Operation]:
+        """Return the rotations of this environment that have begun and not ended."""
+        prefix = self.scope(name)
+        found = self._journal.unfinished(KIND)
+        return [one for one in found if (one.scope == prefix if name else one.scope.startswith(prefix))]
+
+    def rotate(
+        self,
+        name: str,
+        plan: Plan,
+        *,
+        strategy: Strategy | None = None,
+        value: Secret | None = None,
+        unproven: bool = False,
+        wait: bool = True,
+    ) -> Result:
+        """Rotate `name`, or go on with the rotation that is under way; without `wait`, return at the first pause.
+
+        `value` is the new value where a person or another system made it. `unproven` goes on though the present value
+        does not open the target.
+
+        Raises UnknownSecret, RotationRefused, OperationUnderWay if another process works on it, TargetUnavailable
+        (nothing is lost: the next call goes on), and what opening and saving raise.
+        """
+        with self._journal.lease(self.scope(name)):
+            known = self.underway(name)
+            operation = known[0] if known else self._begin(name, plan, strategy, value, unproven=unproven)
+            return self._drive(operation, name, plan, value, wait=wait)
+
+    def abandon(self, name: str, plan: Plan, *, wait: bool = True) -> Result:
+        """Give up the rotation of `name` under way: back where the old value is still valid, else to its end.
+
+        Works without the target, too: what it could not be told stays in the file until the next rotation tells it.
+        Raises UnknownSecret where no rotation is under way.
+        """
+        with self._journal.lease(self.scope(name)):
+            known = self.underway(name)
+            if not known:
+                message = f"no rotation of {self.scope(name)} is under way"
+                raise UnknownSecret(message, hint="sealproof rotate --status")
+            operation = known[0]
+            steps = self._steps(operation, name, plan, None)
+            try:
+                back = effective_state(operation)
+                if back.may_turn_back and back is not State.ROLLING_BACK:
+                    self._write(operation, Step(State.ROLLING_BACK, {"why": "abandoned"}), name)
+                elif state_of(operation) is State.NEEDS_HUMAN:
+                    self._write(operation, Step(back, {}), name)
+                result = self._run(operation, name, steps, wait=wait)
+            except (TargetRefused, TargetUnavailable) as exc:
+                steps.problems.append(exc.message)
+            else:
+                if result.state is not State.NEEDS_HUMAN:
+                    return result
+                steps.problems.append(result.why)
+            self._write(operation, steps.abandoned(), name)
+            return self._result(operation, name, steps)
+
+    def _begin(
+        self, name: str, plan: Plan, strategy: Strategy | None, value: Secret | None, *, unproven: bool
+    ) -> Operation:
+        seen = self.shelf.look(name)
+        described = plan.target.describe()
+        chosen = strategies.choose(strategy or plan.strategy, plan.target.capabilities(), described=described)
+        register = Register(self.shelf.root, self.shelf.tenant, self.shelf.environment)
+        facts: dict[str, Fact] = {
+            "strategy": chosen.value,
+            "target": described[:_DESCRIBED_MAX],
+            "before": digests_of(self.shelf.root, self.shelf.tenant, self.shelf.environment).of(name, seen.current),
+            "before_version": seen.version,
+        }
+        canaries = check_canaries(chosen, plan, register.read(seen.unlocked))
+        facts |= {"canaries": canaries} if canaries else {}
+        facts |= {"handed": True} if value is not None else {}
+        facts |= {"unproven": True} if unproven else {}
+        operation = self._journal.begin(KIND, self.scope(name), **facts)
+        self._tell_observers(operation, State.DUE, name)
+        return operation
+
+    def _drive(self, operation: Operation, name: str, plan: Plan, value: Secret | None, *, wait: bool) -> Result:
+        if value is not None and operation.text("digest") and effective_state(operation) is not State.CREATED:
+            message = f"{self.scope(name)} is being rotated to a value already, so another one was not taken"
+            raise RotationRefused(message, hint=f"sealproof rotate {name} --abandon, then hand it over again")
+        steps = self._steps(operation, name, plan, value)
+        if state_of(operation) is State.NEEDS_HUMAN:
+            step = steps.resumed()
+            if step.state is State.NEEDS_HUMAN:
+                return self._result(operation, name, steps)
+            self._write(operation, step, name)
+        return self._run(operation, name, steps, wait=wait)
+
+    def _run(self, operation: Operation, name: str, steps: Steps, *, wait: bool) -> Result:
+        """Do what the newest line names, write the next, until the end, a pause or a person is needed."""
+        while not (state := state_of(operation)).is_final and state is not State.NEEDS_HUMAN:
+            outcome = steps.perform(state)
+            if isinstance(outcome, Pause):
+                if not wait:
+                    return self._result(operation, name, steps, pause=outcome)
+                self._sleep(max(outcome.until - self._clock(), _SLEEP_LEAST_S))
+                continue
+            operation.reached(f"{state.value}:after")
+            self._write(operation, outcome, name)
+        if state in _TOLD:
+            steps.tell(_TOLD[state], self._result(operation, name, steps).why or f"the new value of {name} is in use")
+        return self._result(operation, name, steps)
+
+    def _write(self, operation: Operation, step: Step, name: str) -> None:
+        if not may_follow(state_of(operation), step.state):
+            message = f"{operation!r} cannot go on to {step.state.value}"
+            raise AssertionError(message)
+        facts = {fact: value[:_TEXT_MAX] if isinstance(value, str) else value for fact, value in step.facts.items()}
+        if step.state is State.DONE:
+            operation.done(**facts)
+        elif step.state is State.ROLLED_BACK:
+            operation.step(ABANDONED, **facts)
+        else:
+            operation.step(step.state.value, **facts)
+        self._tell_observers(operation, step.state, name)
+
+    def _steps(self, operation: Operation, name: str, plan: Plan, value: Secret | None) -> Steps:
+        shelf = self.shelf
+        return Steps(
+            operation,
+            shelf,
+            name,
+            plan,
+            digests=digests_of(shelf.root, shelf.tenant, shelf.environment),
+            notifiers=self._notifiers,
+            clock=self._clock,
+            handed=value,
+        )
+
+    def _result(self, operation: Operation, name: str, steps: Steps, *, pause: Pause | None = None) -> Result:
+        state = state_of(operation)
+        strategy = Strategy(operation.text("strategy"))
+        notes = list(steps.problems)
+        if operation.facts.get("unrevoked", False):
+            notes.append("the target was not told: the next rotation ends there what was left")
+        if strategy is Strategy.IMMEDIATE and state is State.DONE:
+            notes.append(steps.remark())
+        why = pause.why if pause else ""
+        if state in (State.NEEDS_HUMAN, State.ROLLING_BACK):
+            why = operation.text("why")
+        if state is State.ROLLED_BACK:
+            why = operation.text("reason")
+        until = pause.until if pause else None
+        return Result(operation.id, name, state, strategy, why, until, tuple(notes))
+
+    def _tell_observers(self, operation: Operation, state: State, name: str) -> None:
+        shelf = self.shelf
+        event = RotationStep(
+            self._clock(), operation.id, shelf.tenant, shelf.environment, name, state.value, operation.text("strategy")
+        )
+        for observer in self._observers:
+            observer.rotated(event)

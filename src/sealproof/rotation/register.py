@@ -1,0 +1,124 @@
+"""Which consumers there are, which generation each has seen, and how the new credential serves them.
+
+One small file a consumer under `consumers/<tenant>/<environment>/`, written by the consumer and authenticated under the
+sealed file's data key: who cannot open the secrets cannot speak for a consumer either.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+
+from sealproof.envelope import cipher
+from sealproof.envelope.grammar import decode, encode, frame
+from sealproof.errors import CallerError, DataError
+from sealproof.loader.files import Directory, open_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sealproof.envelope.open import Unlocked
+
+DIRECTORY = "consumers"
+_FILE_MAX = 64 * 1024  # bytes
+_ID_MAX = 64
+_ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_LABEL = b"sealproof/1/consumer"
+
+
+class Use(NamedTuple):
+    """How one credential served one consumer."""
+
+    name: str
+    rotation: str
+    """The rotation that made the credential new."""
+    ok: int
+    """Log-ins that worked."""
+    failed: int
+    """Log-ins that the target refused."""
+
+
+class Acknowledgement(NamedTuple):
+    """A consumer's word: it works with this generation of the file."""
+
+    consumer: str
+    generation: int
+    at: float
+    """Unix seconds."""
+    uses: tuple[Use, ...]
+
+
+def check_consumer_id(consumer: str) -> str:
+    """Return `consumer` if it can be a consumer's id. Raises CallerError."""
+    if not 0 < len(consumer) <= _ID_MAX or not _ID.issuperset(consumer) or consumer.startswith("."):
+        message = f"{consumer!r:.80} is no consumer id"
+        raise CallerError(message, hint=f"1 to {_ID_MAX} of A-Z a-z 0-9 . _ -, not beginning with a dot")
+    return consumer
+
+
+class Register:
+    """The consumers of one tenant's environment."""
+
+    def __init__(self, root: str, tenant: str, environment: str) -> None:
+        self._root = root
+        self._tenant = tenant
+        self._environment = environment
+
+    def __repr__(self) -> str:
+        return f"Register({self._tenant}/{self._environment})"
+
+    def write(self, word: Acknowledgement, unlocked: Unlocked) -> None:
+        """Keep a consumer's newest word. Raises FileUnavailable."""
+        body = json.dumps(word._asdict() | {"uses": [use._asdict() for use in word.uses]}, sort_keys=True)
+        text = f"{body}\n{encode(cipher.mac(_key(unlocked), body.encode()))}\n"
+        with self._directory() as directory:
+            directory.replace(f"{check_consumer_id(word.consumer)}.json", text.encode())
+
+    def remove(self, consumer: str) -> None:
+        """Forget a consumer that ends in good order."""
+        with self._directory() as directory:
+            if f"{consumer}.json" in directory.names():
+                directory.remove(f"{consumer}.json")
+
+    def read(self, unlocked: Unlocked) -> list[Acknowledgement]:
+        """Return every consumer's newest word. What was written by somebody who cannot open the file is none."""
+        key = _key(unlocked)
+        with self._directory() as directory:
+            texts = [_text(directory, name) for name in directory.names() if name.endswith(".json")]
+        words = [_word(text, key) for text in texts]
+        return [word for word in words if word is not None]
+
+    @contextmanager
+    def _directory(self) -> Iterator[Directory]:
+        with (
+            open_root(self._root) as root,
+            root.make(DIRECTORY) as consumers,
+            consumers.make(self._tenant) as tenant,
+            tenant.make(self._environment) as directory,
+        ):
+            yield directory
+
+
+def _key(unlocked: Unlocked) -> bytes:
+    return cipher.hkdf(unlocked.dek, frame(_LABEL, *unlocked.envelope.scope))
+
+
+def _text(directory: Directory, name: str) -> bytes:
+    try:
+        return directory.read(name, limit=_FILE_MAX, private=False) or b""
+    except DataError:  # a link, or open to others: nobody's word
+        return b""
+
+
+def _word(text: bytes, key: bytes) -> Acknowledgement | None:
+    body, _, tag = text.rstrip(b"\n").partition(b"\n")
+    try:
+        cipher.verify_mac(key, body, decode(tag.decode("ascii", "replace")))
+        fields = json.loads(body)
+    except (InvalidSignature, DataError, ValueError):
+        return None
+    uses = tuple(Use(**use) for use in fields.pop("uses"))
+    return Acknowledgement(uses=uses, **fields)

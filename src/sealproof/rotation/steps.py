@@ -1,0 +1,394 @@
+"""What is done in each state of a rotation. Every method may run again after a crash at any point inside it.
+
+A method returns the line that is to be written next, or a pause. It starts from what the sealed file and the target
+say, never from what this process remembers; only a drawn value that was not yet sealed lives in memory, and if that is
+lost another one is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sealproof.errors import InvalidValue, RotationRefused, TargetRefused
+from sealproof.rotation import strategies
+from sealproof.rotation.notify import Notice, notify_all
+from sealproof.rotation.register import Register
+from sealproof.rotation.rollout import Rollout, Stage
+from sealproof.rotation.states import State, state_of
+from sealproof.rotation.strategies import Strategy
+from sealproof.rotation.targets.nothing import NoTarget
+from sealproof.rotation.verdict import Gate, Judgement, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sealproof.loader.secret import Secret
+    from sealproof.rotation.digests import ValueDigests
+    from sealproof.rotation.notify import Notifier
+    from sealproof.rotation.plan import Plan
+    from sealproof.rotation.register import Acknowledgement
+    from sealproof.rotation.shelf import Seen, Shelf
+    from sealproof.vault.journal import Operation
+    from sealproof.vault.journal.entry import Fact
+
+_OVERLAP = 2
+_REFUSALS = 2  # times that a target may refuse one value
+_ATTEMPTS = 2  # values that are drawn before the rotation is given up
+
+
+class Step(NamedTuple):
+    """The next line."""
+
+    state: State
+    facts: dict[str, Fact]
+
+
+class Pause(NamedTuple):
+    """Nothing can be done before a time."""
+
+    until: float
+    """Unix seconds."""
+    why: str
+
+
+class Steps:
+    """The side effects of one rotation."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        shelf: Shelf,
+        name: str,
+        plan: Plan,
+        *,
+        digests: ValueDigests,
+        notifiers: Sequence[Notifier],
+        clock: Callable[[], float],
+        handed: Secret | None = None,
+    ) -> None:
+        self._operation = operation
+        self._shelf = shelf
+        self._name = name
+        self._plan = plan
+        self._target = plan.target
+        self._capabilities = plan.target.capabilities()
+        self._digests = digests
+        self._notifiers = notifiers
+        self._clock = clock
+        self._handed = handed
+        self._drawn: Secret | None = None
+        self.problems: list[str] = []
+        """What did not work and did not matter enough to stop."""
+
+    def perform(self, state: State) -> Step | Pause:
+        """Do what `state` names, and return what comes next. Raises TargetUnavailable, and what saving raises."""
+        methods = {
+            State.DUE: self._due,
+            State.NOTIFIED: self._notified,
+            State.CREATED: self._created,
+            State.SET: self._set,
+            State.TESTED: self._tested,
+            State.PROMOTING: self._promoting,
+            State.CURRENT: self._current,
+            State.GRACE: self._grace,
+            State.REVOKED: self._revoked,
+            State.ROLLING_BACK: self._rolling_back,
+        }
+        return methods[state]()
+
+    def abandoned(self) -> Step:
+        """Give up without the target: consumers return to the old value, and what could not be ended is kept.
+
+        The next rotation ends it at the target before it seals anything new.
+        """
+        if not effective_state(self._operation).may_turn_back:
+            return Step(State.DONE, {"why": "abandoned before the target had ended the old value", "unrevoked": True})
+        if self._is_ours(self._look().rollout):
+            self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
+        return Step(State.ROLLED_BACK, {"reason": "abandoned; the target was not told", "unrevoked": True})
+
+    def resumed(self) -> Step:
+        """Return the line with which a person's rotation goes on, now that the person is here."""
+        back = effective_state(self._operation)
+        return self._draw(self._operation.number("attempt") or 1) if back is State.CREATED else Step(back, {})
+
+    def tell(self, kind: str, detail: str) -> None:
+        """Tell every notifier; what does not work is a problem and no error."""
+        shelf = self._shelf
+        notice = Notice(
+            kind, self._clock(), shelf.tenant, shelf.environment, self._name, detail, rotation=self._operation.id
+        )
+        self.problems += notify_all(self._notifiers, notice)
+
+    def remark(self) -> str:
+        """Return what has to be said of a rotation that was not without downtime."""
+        if isinstance(self._target, NoTarget):
+            return f"nothing outside changed: whoever else knows the old value of {self._name} goes on expecting it"
+        return f"not zero downtime: {self._target.describe()} has one credential, and the old one ended at once"
+
+    def _due(self) -> Step:
+        return Step(State.NOTIFIED, {})
+
+    def _notified(self) -> Step:
+        self.tell("starting", f"{self._operation.text('strategy')} rotation at {self._target.describe()}")
+        return self._draw(1)
+
+    def _draw(self, attempt: int) -> Step:
+        """Have a value in memory, and return the line that names its digest."""
+        by_hand = self._capabilities.manual or self._operation.facts.get("handed", False)
+        if self._handed is None and by_hand:
+            why = f"the new value is made {self._target.describe()}, then handed over"
+            return Step(State.NEEDS_HUMAN, {"why": why, "back_to": State.CREATED.value})
+        seen = self._look()
+        value = self._handed or self._plan.generator(seen.current)
+        if value.reveal() == seen.current.reveal():
+            message = f"the new value of {self._name} is the present one"
+            raise InvalidValue(message, hint="hand over another one", names=(self._name,))
+        self._drawn = value
+        digest = self._digests.of(self._name, value)
+        return Step(State.CREATED, {"digest": digest, "attempt": attempt, "refusals": 0})
+
+    def _created(self) -> Step:
+        seen = self._look()
+        digest = self._operation.text("digest")
+        if self._is_ours(seen.rollout) and self._digests.matches(self._name, seen.pending, digest):
+            return Step(State.SET, {})
+        if not self._digests.matches(self._name, self._drawn, digest) or self._drawn is None:
+            return self._draw(self._operation.number("attempt") or 1)  # killed between the line and the save
+        try:
+            if self._must_prove():
+                self._target.test(seen.current)
+        except TargetRefused as exc:
+            return self._back(f"the present value does not work: {exc.message}")
+        self._end_leftovers(seen)
+        self._shelf.stage(self._name, self._drawn, self._rollout(Stage.STAGED))
+        return Step(State.SET, {})
+
+    def _end_leftovers(self, seen: Seen) -> None:
+        """End at the target what an earlier attempt or rotation left in the file, before its only copy goes."""
+        for value in (seen.pending, seen.previous):
+            if value is not None and value.reveal() != seen.current.reveal():
+                try:
+                    self._target.revoke(value, current=seen.current)
+                except TargetRefused as exc:  # it belongs to another target than today's
+                    self.problems.append(f"a value that was left over could not be ended: {exc.message}")
+
+    def _set(self) -> Step:
+        seen, pending = self._with_pending()
+        if pending is None:
+            return self._back("the pending value is no longer in the file")
+        if not self._target.is_effective(pending):
+            try:
+                self._target.set(pending, current=seen.current)
+            except TargetRefused as exc:
+                return self._refused(exc)
+        return Step(State.TESTED, {"set_ms": self._now_ms()})
+
+    def _must_prove(self) -> bool:
+        """Tell whether the present value must work first: else this may not be the target that the secret opens,
+        and what would be changed there, or ended on going back, is somebody else's.
+        """
+        taken = self._capabilities.manual or self._operation.number("attempt") > 1  # what was there may have ended
+        return not taken and not self._operation.facts.get("unproven", False)
+
+    def _tested(self) -> Step | Pause:
+        _, pending = self._with_pending()
+        if pending is None:
+            return self._back("the pending value is no longer in the file")
+        try:
+            self._target.test(pending)
+        except TargetRefused as exc:
+            return self._refused(exc)
+        settled = self._operation.number("set_ms") / 1000 + self._capabilities.settle_s
+        if self._clock() < settled:
+            return Pause(settled, "until every verifier has the new credential")
+        return self._next_share(None)
+
+    def _next_share(self, share: int | None) -> Step:
+        """Return the step to the next share of consumers, or to all."""
+        steps = strategies.shares(Strategy(self._operation.text("strategy")))
+        index = 0 if share is None else steps.index(share) + 1
+        return Step(State.PROMOTING, {"share": steps[index]}) if index < len(steps) else Step(State.CURRENT, {})
+
+    def _promoting(self) -> Step | Pause:
+        share = self._operation.number("share")
+        seen = self._look()
+        rollout = seen.rollout
+        if rollout is None or rollout.stage is not Stage.SHARED or rollout.share != share:
+            self._shelf.announce(self._name, self._rollout(Stage.SHARED))
+            seen = self._look()
+            rollout = seen.rollout
+        if rollout is None or seen.pending is None:
+            return self._back("the pending value is no longer in the file")
+        words = self._words(seen)
+        among = rollout.canaries or [word.consumer for word in words if rollout.uses_new(word.consumer)]
+        verdict = judge(
+            words,
+            name=self._name,
+            rotation=self._operation.id,
+            among=among,
+            elapsed_s=self._clock() - rollout.since,
+            gate=self._plan.gate,
+        )
+        if verdict.judgement is Judgement.BAD:
+            return self._back(verdict.why)
+        if verdict.judgement is Judgement.WAIT:
+            return Pause(self._clock() + self._plan.poll_s, verdict.why)
+        return self._next_share(share)
+
+    def _current(self) -> Step:
+        seen = self._look()
+        if self._is_ours(seen.rollout) and seen.rollout is not None and seen.rollout.stage is Stage.GRACE:
+            return Step(State.GRACE, {"version": seen.version})
+        if not self._digests.matches(self._name, seen.current, self._operation.text("before")):
+            why = f"{self._name} was changed by somebody else meanwhile; `sealproof rotate {self._name} --abandon`"
+            return Step(State.NEEDS_HUMAN, {"why": why, "back_to": State.CURRENT.value})
+        if not self._digests.matches(self._name, seen.pending, self._operation.text("digest")):
+            return self._back("the pending value is no longer the one that was tested")
+        self._shelf.promote(self._name, self._rollout(Stage.GRACE))
+        return Step(State.GRACE, {"version": self._look().version})
+
+    def _grace(self) -> Step | Pause:
+        seen = self._look()
+        overlap = self._capabilities.overlap >= _OVERLAP
+        if overlap and seen.rollout is not None:
+            waiting = self._followed(seen, seen.rollout, self._plan.grace_s + self._capabilities.life_s)
+            verdict = judge(
+                self._words(seen), name=self._name, rotation=self._operation.id, among=(), elapsed_s=0,
+                gate=Gate(self._plan.failures, 0, 0, 0),
+            )  # fmt: skip
+            if verdict.judgement is Judgement.BAD:
+                return self._back(verdict.why)
+            if waiting is not None:
+                return waiting
+        try:
+            self._target.test(seen.current)
+        except TargetRefused as exc:
+            if overlap:
+                return self._back(f"the new value stopped working: {exc.message}")
+            return self._stuck(f"the new value stopped working: {exc.message}", State.GRACE)
+        return Step(State.REVOKED, {})
+
+    def _revoked(self) -> Step:
+        seen = self._look()
+        if seen.previous is None:
+            return Step(State.DONE, {})
+        try:
+            self._target.revoke(seen.previous, current=seen.current)
+            self._operation.reached("revoked:ended")
+            self._target.test(seen.current)
+            if self._plan.validate is not None:
+                self._plan.validate(seen.current)
+        except TargetRefused as exc:
+            return self._stuck(exc.message, State.REVOKED)
+        if self._capabilities.verifiable and self._target.is_effective(seen.previous):
+            why = f"the old value still opens {self._target.describe()}: end it there"
+            return self._stuck(why, State.REVOKED)
+        self._shelf.clear(self._name)
+        return Step(State.DONE, {})
+
+    def _rolling_back(self) -> Step | Pause:
+        seen = self._look()
+        why = self._operation.text("why") or "asked for"
+        rollout = seen.rollout
+        if not self._is_ours(rollout) or rollout is None:
+            return Step(State.ROLLED_BACK, {"reason": why})
+        if rollout.stage in (Stage.SHARED, Stage.GRACE):
+            self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
+            self._operation.reached("rolling-back:withdrawn")
+            return self._rolling_back()
+        if rollout.stage is Stage.WITHDRAWN and self._capabilities.overlap >= _OVERLAP:
+            waiting = self._followed(seen, rollout, self._plan.grace_s + self._capabilities.life_s)
+            if waiting is not None:
+                return waiting
+        new = seen.pending
+        try:
+            if self._capabilities.overlap < _OVERLAP and not self._target.is_effective(seen.current):
+                self._target.set(seen.current, current=new or seen.current)
+            if new is not None and self._operation.has(State.SET.value):
+                if rollout.stage is Stage.WITHDRAWN:
+                    self._target.test(seen.current)
+                self._target.revoke(new, current=seen.current)
+                self._operation.reached("rolling-back:ended")
+        except TargetRefused as exc:
+            return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
+        self._shelf.clear(self._name)
+        return Step(State.ROLLED_BACK, {"reason": why})
+
+    def _refused(self, exc: TargetRefused) -> Step:
+        """A value was refused: once more, then another value, then back."""
+        refusals = self._operation.number("refusals") + 1
+        if refusals < _REFUSALS:
+            return Step(State.SET, {"refusals": refusals})
+        why = f"refused twice: {exc.message}"
+        if self._capabilities.manual:
+            self._handed = None
+            return Step(State.NEEDS_HUMAN, {"why": f"{why}; hand over another value", "back_to": State.CREATED.value})
+        attempt = self._operation.number("attempt")
+        if self._operation.facts.get("handed", False) or attempt >= _ATTEMPTS:
+            return self._back(f"the new value was {why}")
+        return self._draw(attempt + 1)
+
+    def _back(self, why: str) -> Step:
+        return Step(State.ROLLING_BACK, {"why": why})
+
+    def _stuck(self, why: str, back_to: State) -> Step:
+        return Step(State.NEEDS_HUMAN, {"why": why, "back_to": back_to.value})
+
+    def _followed(self, seen: Seen, rollout: Rollout, least_s: float) -> Pause | None:
+        """Return the pause until every consumer has seen `rollout`, and `least_s` have passed; None when they have."""
+        now = self._clock()
+        if now < rollout.since + least_s:
+            return Pause(rollout.since + least_s, "until sessions and consumers of the old value are gone")
+        lagging = [word.consumer for word in self._words(seen) if word.generation < rollout.generation]
+        if lagging and now < rollout.since + self._plan.patience_s:
+            return Pause(now + self._plan.poll_s, f"for the acknowledgement of {', '.join(sorted(lagging)[:5])}")
+        return None
+
+    def _words(self, seen: Seen) -> list[Acknowledgement]:
+        return Register(self._shelf.root, self._shelf.tenant, self._shelf.environment).read(seen.unlocked)
+
+    def _look(self) -> Seen:
+        return self._shelf.look(self._name)
+
+    def _with_pending(self) -> tuple[Seen, Secret | None]:
+        seen = self._look()
+        return seen, seen.pending if self._is_ours(seen.rollout) else None
+
+    def _is_ours(self, rollout: Rollout | None) -> bool:
+        return rollout is not None and rollout.rotation == self._operation.id
+
+    def _rollout(self, stage: Stage) -> Rollout:
+        shared = stage is Stage.SHARED
+        canaries = self._operation.facts.get("canaries") if shared else None
+        return Rollout(
+            self._operation.id,
+            stage,
+            self._clock(),
+            generation=0,  # set by the save
+            share=self._operation.number("share") if shared else 0,
+            canaries=tuple(str(name) for name in canaries) if isinstance(canaries, list) else (),
+        )
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def effective_state(operation: Operation) -> State:
+    """Return where a rotation stands; where it waits for a person, the state that it goes back to."""
+    state = state_of(operation)
+    return State(operation.text("back_to")) if state is State.NEEDS_HUMAN else state
+
+
+_CANARIES_MAX = 64
+
+
+def check_canaries(strategy: Strategy, plan: Plan, words: Sequence[Acknowledgement]) -> list[str]:
+    """Return the canaries of a rotation that is about to begin; none for other strategies. Raises RotationRefused."""
+    if strategy is not Strategy.CANARY:
+        return []
+    chosen = strategies.canary_set(plan.canaries, plan.canary_count, [word.consumer for word in words])
+    if len(chosen) > _CANARIES_MAX:
+        message = f"{len(chosen)} canaries are too many"
+        raise RotationRefused(message, hint=f"at most {_CANARIES_MAX}; or --strategy gradual")
+    return list(chosen)
