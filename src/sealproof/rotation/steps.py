@@ -185,8 +185,9 @@ class Steps:
         return Step(State.TESTED, {"set_ms": self._now_ms()})
 
     def _must_prove(self) -> bool:
-        """Tell whether the present value must work first: else this may not be the target that the secret opens,
-        and what would be changed there, or ended on going back, is somebody else's.
+        """Tell whether the present value must work first.
+
+        Else this may not be the target that the secret opens, and what is changed or ended there is somebody else's.
         """
         taken = self._capabilities.manual or self._operation.number("attempt") > 1  # what was there may have ended
         return not taken and not self._operation.facts.get("unproven", False)

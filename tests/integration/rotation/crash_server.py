@@ -45,7 +45,7 @@ def serve() -> None:
         with open(reading, encoding="ascii") as pipe:
             points = pipe.read().split()
         _, status = os.waitpid(child, 0)
-        print(json.dumps({"ended": os.waitstatus_to_exitcode(status), "points": points}), flush=True)
+        print(json.dumps({"ended": os.waitstatus_to_exitcode(status), "points": points}), flush=True)  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

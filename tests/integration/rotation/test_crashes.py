@@ -54,9 +54,7 @@ class Crasher:
 @pytest.fixture(scope="module")
 def crasher() -> Iterator[Crasher]:
     program = Path(__file__).with_name("crash_server.py")
-    process = subprocess.Popen(
-        [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         yield Crasher(process)
         process.stdin.close()
@@ -79,7 +77,7 @@ def test_a_kill_at_any_point_is_survived(at, crasher, scenario, kind):
 def test_two_kills_are_survived(at, crasher, scenario, kind):
     bench = at(kind)
     drawing = random.Random(f"{SEED}/{scenario}/{kind}")
-    print(f"SEALPROOF_CRASH_SEED={SEED}")
+    print(f"SEALPROOF_CRASH_SEED={SEED}")  # noqa: T201 - what repeats a failure
     points = len(_points(crasher, bench, scenario))
     firsts = range(points) if EVERY_PAIR else sorted(drawing.sample(range(points), SAMPLED))
     for first in firsts:
