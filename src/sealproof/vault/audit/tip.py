@@ -64,7 +64,7 @@ class Tip:
         """Take in what other processes appended, and tell whether a killed one left something that was set aside."""
         found = False
         while (segment := self._segment) is not None:
-            size = self._grown(segment)
+            segment, size = self._grown(segment)
             if size > segment.size:
                 found = self._read_on(segment, size) or found
             name = segment_name(self.trail.range.size)
@@ -117,7 +117,7 @@ class Tip:
             self._key = key
         return self._key
 
-    def _open(self, name: str) -> None:
+    def _open(self, name: str) -> Segment:
         if self._segment is not None:
             self._segment.close()
         segment = self._segment = Segment(self._home.log, name)
@@ -127,15 +127,17 @@ class Tip:
         if size < seen:
             message = f"audit log of {self._home.tenant} has {size} records, and had {seen}"
             raise AuditLogBroken(message, hint="its tail was cut, or an older copy was put back")
+        return segment
 
-    def _grown(self, segment: Segment) -> int:
+    def _grown(self, segment: Segment) -> tuple[Segment, int]:
+        """Return the newest segment and its size: another one, if what we had open was pruned by another process."""
         try:
-            return segment.grown()
+            return segment, segment.grown()
         except AuditLogBroken:
             if cut_of(read_start(self._home.log)) <= first_of(segment.name):
                 raise
-        self._open(segment_names(self._home.log)[-1])  # another process pruned what we still had open
-        return self._grown(self._segment or segment)
+        newest = self._open(segment_names(self._home.log)[-1])
+        return newest, newest.grown()
 
     def _pin(self) -> None:
         if self._home.pinned() is None:
