@@ -10,6 +10,8 @@ import sys
 
 TYPE_CHECKING = False  # type checkers read it as true; importing `typing` for it would cost start-up 5 ms here
 if TYPE_CHECKING:
+    from sealproof.checks.continuous import ContinuousValidation
+    from sealproof.compliance.validator import ComplianceValidator
     from sealproof.errors import SealproofError
     from sealproof.loader.context import DevelopmentSecretLoader
     from sealproof.loader.environment import LoadedEnvironment, load_environment_secrets
@@ -24,6 +26,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessControl",
     "AdvancedSecretManager",
+    "ComplianceValidator",
+    "ContinuousValidation",
     "DevelopmentSecretLoader",
     "LoadedEnvironment",
     "SealproofError",
@@ -38,6 +42,8 @@ __all__ = [
 _HOMES = {
     "AccessControl": "vault.access.control",
     "AdvancedSecretManager": "vault.custody",
+    "ComplianceValidator": "compliance.validator",
+    "ContinuousValidation": "checks.continuous",
     "DevelopmentSecretLoader": "loader.context",
     "LoadedEnvironment": "loader.environment",
     "SealproofError": "errors",
