@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import cryptography
 
+if TYPE_CHECKING:
+    from typing import Any
+
 COMPARED = ("47", "48", "49", "50")
 """Major releases whose extension module names exactly what the public modules name."""
 
@@ -20,7 +23,20 @@ def is_compared(release: str) -> bool:
     return release.partition(".")[0] in COMPARED
 
 
-if TYPE_CHECKING or not is_compared(cryptography.__version__):
+def _short_way() -> tuple[Any, ...] | None:
+    if not is_compared(cryptography.__version__):
+        return None
+    try:
+        from cryptography.hazmat.bindings._rust import openssl  # noqa: PLC0415 - only in a compared release
+
+        found = openssl.aead.AESGCM, openssl.hmac.HMAC, openssl.ed25519
+    except (ImportError, AttributeError):  # a minor release may rename what is private: never a reason not to start
+        return None
+    return found
+
+
+_short = None if TYPE_CHECKING else _short_way()
+if _short is None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hmac import HMAC
@@ -28,11 +44,8 @@ if TYPE_CHECKING or not is_compared(cryptography.__version__):
     ed25519_private = Ed25519PrivateKey.from_private_bytes
     ed25519_public = Ed25519PublicKey.from_public_bytes
 else:
-    from cryptography.hazmat.bindings._rust import openssl
-
-    AESGCM = openssl.aead.AESGCM
-    HMAC = openssl.hmac.HMAC
-    ed25519_private = openssl.ed25519.from_private_bytes
-    ed25519_public = openssl.ed25519.from_public_bytes
+    AESGCM, HMAC, _ed25519 = _short
+    ed25519_private = _ed25519.from_private_bytes
+    ed25519_public = _ed25519.from_public_bytes
 
 __all__ = ["AESGCM", "HMAC", "ed25519_private", "ed25519_public"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.bindings._rust import openssl
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -56,3 +57,8 @@ def test_a_file_seals_and_opens_either_way(release, public):
         [sys.executable, "-c", _OPENS_ONE_FILE, release], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == public
+
+
+def test_a_release_that_renames_what_is_private_still_starts(monkeypatch):
+    monkeypatch.delattr(openssl, "hmac")
+    assert primitives._short_way() is None
