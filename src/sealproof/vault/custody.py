@@ -30,7 +30,7 @@ from sealproof.vault.audit.interface import Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.calls import Calls
 from sealproof.vault.custodian import Custodian
-from sealproof.vault.inventory import describe_missing
+from sealproof.vault.inventory import described
 from sealproof.vault.inventory import read as read_manifest
 from sealproof.vault.metadata import SecretMetadata, SecretVersion, metadata_of, versions_of
 from sealproof.vault.metrics import SecurityMetrics
@@ -234,12 +234,13 @@ class AdvancedSecretManager:
 
     async def _held(self) -> Held:
         """Return the opened file, opened once by whoever comes first if it is no longer the one in place."""
-        held = self._file.kept()
+        standing = self.access.standing
+        held = self._file.kept(standing)
         if held is None:
             async with self._opening:
-                held = self._file.kept()
+                held = self._file.kept(standing)
                 if held is None:
-                    held = await asyncio.to_thread(self._file.open)
+                    held = await asyncio.to_thread(self._file.open, standing)
                     self.metrics.ciphered(len(held.versions))
         return held
 
@@ -260,11 +261,9 @@ class AdvancedSecretManager:
 
     def _described(self, envelope: Envelope, name: str, owner: str, purpose: str) -> SecretMetadata:
         """Describe a secret that the manifest lacks, and return what is known of it."""
-        store = self.custodian.store
         days = self.settings.rotation_interval_days
-        describe_missing(store, self.tenant_id, [name], owner=owner, purpose=purpose, rotation_days=days)
-        _, entries = read_manifest(store, self.tenant_id)
-        return metadata_of(envelope, name, entries.get(name))
+        entry = described(self.custodian.store, self.tenant_id, name, owner=owner, purpose=purpose, rotation_days=days)
+        return metadata_of(envelope, name, entry)
 
     async def _whole(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Let `work` run to its end even if the caller is cancelled: a change is never left without its outcome."""

@@ -31,9 +31,19 @@ def describe_missing(
         added.update(classes)
         return data
 
-    if _lacking(store, tenant, names):
+    if any("." not in name for name in names):
         store.rewrite_beside(tenant, manifest.FILE_NAME, describe, limit=manifest.MANIFEST_MAX)
     return added
+
+
+def described(store: LocalStore, tenant: str, name: str, *, owner: str, purpose: str, rotation_days: int) -> Entry:
+    """Return a secret's entry in the manifest, added if it has none."""
+    entry = read(store, tenant)[1].get(name)
+    if entry is None:
+        describe_missing(store, tenant, [name], owner=owner, purpose=purpose, rotation_days=rotation_days)
+        text, _ = manifest.appended(b"", [name], owner=owner, purpose=purpose, rotation_days=rotation_days)
+        entry = manifest.parse(text, path=_path(store, tenant))[name]
+    return entry
 
 
 def prune_orphans(store: LocalStore, tenant: str) -> list[str]:
@@ -48,12 +58,6 @@ def prune_orphans(store: LocalStore, tenant: str) -> list[str]:
     if read(store, tenant)[1]:
         store.rewrite_beside(tenant, manifest.FILE_NAME, prune, limit=manifest.MANIFEST_MAX)
     return orphans
-
-
-def _lacking(store: LocalStore, tenant: str, names: Collection[str]) -> bool:
-    """Tell whether any of `names` has no entry, so that the directory is locked for a reason only."""
-    entries = read(store, tenant)[1]
-    return any("." not in name and name not in entries for name in names)
 
 
 def _path(store: LocalStore, tenant: str) -> str:

@@ -1,8 +1,8 @@
 """A tenant's file, opened and kept for as long as it is the one in place: keys are not stretched for every read.
 
-What is kept is the data key and the sealed lines; each value is opened when it is asked for. The file, the keys
-that open it and the writers that may sign it are watched, so a write, an erasure or a revoked writer in any process
-shows at the next read.
+What is kept is the data key and the sealed lines; each value is opened when it is asked for. The file and the keys
+that open it are watched, so a write or an erasure in any process shows at the next read. That a writer was revoked
+shows in the access control's standing, which changes with the keys in `keys/signing/`.
 """
 
 from __future__ import annotations
@@ -45,24 +45,26 @@ class OpenFile:
         self._watched = (
             f"{root}/tenants/{tenant}/{file_name(environment)}",
             f"{root}/keys/tenant_keys/{tenant}.key",
-            f"{root}/keys/signing",
         )
-        self._kept: tuple[Watch, Held] | None = None
+        self._kept: tuple[Watch, Held, object] | None = None
 
     def __repr__(self) -> str:
         return f"OpenFile({self._tenant}/{self._environment})"
 
-    def kept(self) -> Held | None:
-        """Return the opened file if it is still the one in place; else None. Raises StaleFile if it has expired."""
+    def kept(self, standing: object) -> Held | None:
+        """Return the opened file if it is still the one in place, and was opened under this `standing`; else None.
+
+        Raises StaleFile if it has expired.
+        """
         kept = self._kept
-        if kept is None or not kept[0].holds():
+        if kept is None or kept[2] is not standing or not kept[0].holds():
             return None
         envelope = kept[1].envelope
         if envelope.expires:
             Freshness(now=int(self._clock())).check(envelope)
         return kept[1]
 
-    def open(self) -> Held:
+    def open(self, standing: object) -> Held:
         """Take the file through all steps, every value included, and keep it. Raises what `Custodian.open` raises."""
         for left in reversed(range(_TRIES)):
             watch = Watch(self._paths())
@@ -73,7 +75,7 @@ class OpenFile:
                     raise  # else a new epoch came between the file and its key
                 continue
             if watch.holds():
-                self._kept = watch, held
+                self._kept = watch, held, standing
                 break
         return held
 

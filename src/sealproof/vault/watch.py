@@ -42,7 +42,7 @@ class Watch:
         """Tell whether every path still leads to the file that it led to, unchanged."""
         for path, stamp in self._stamps:
             try:
-                if _stamp(os.stat(path, follow_symlinks=False)) != stamp:
+                if _stamp(os.lstat(path)) != stamp:
                     return False
             except FileNotFoundError:
                 if stamp is not _ABSENT:

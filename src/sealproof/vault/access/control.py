@@ -123,6 +123,11 @@ class AccessControl:
         )
         return Explanation(decision, considered)
 
+    @property
+    def standing(self) -> object:
+        """Return what the last decision rested on: another object once the policy or the keys in `signing/` changed."""
+        return self._held
+
     def policy(self) -> InForce:
         """Return the policy in force. Raises as `decide` does."""
         return self._current().policy

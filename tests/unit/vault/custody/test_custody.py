@@ -260,6 +260,17 @@ def test_an_erased_tenant_is_served_no_longer(work, root):
     work(erase)
 
 
+def test_a_file_of_a_revoked_writer_is_served_no_longer(work, root):
+    async def revoke(manager) -> None:
+        await manager.get_secret("DB_PASSWORD")
+        Keyring(root).new_signing_key("writer")
+        os.unlink(f"{root}/keys/signing/writer.pub")
+        with pytest.raises(CannotOpen):
+            await manager.get_secret("DB_PASSWORD")
+
+    work(revoke)
+
+
 def test_a_tampered_file_is_refused_and_counted(work, root, log):
     def raise_generation() -> None:
         path = Path(root, "tenants/acme/.env.enc")
@@ -317,7 +328,7 @@ def test_a_file_that_never_rests_is_served_and_not_kept(work, root, monkeypatch)
 
         monkeypatch.setattr(manager.custodian, "open", open_and_touch)
         value = await manager.get_secret("DB_PASSWORD")
-        assert manager._file.kept() is None
+        assert manager._file.kept(manager.access.standing) is None
         return value
 
     assert work(restless) == VALUE
