@@ -9,7 +9,7 @@ from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import SealproofError
 from sealproof.vault.audit.extent import closed_lines
 from sealproof.vault.audit.home import audited_tenants, reading
-from sealproof.vault.audit.lines import CHECKPOINT, RECORD, note_of, read_record
+from sealproof.vault.audit.lines import CHECKPOINT, OPENING, RECORD, find_next, note_of, read_record
 from sealproof.vault.audit.notes import read_note
 from sealproof.vault.audit.verify import present_extent
 
@@ -40,6 +40,15 @@ def checkpoints(root: str, tenant: str) -> Iterator[tuple[int, str]]:
         if line.startswith(CHECKPOINT):
             note = read_note(note_of(line).encode(), name=f"audit/{tenant}")
             yield note.size, note.root.hex()
+
+
+def epochs(root: str, tenant: str) -> tuple[int, int]:
+    """Return how many epochs of a log were opened, and how many sealed. Raises NoEvidence."""
+    opened = sealed = 0
+    for line in _lines(root, tenant):
+        opened += line.startswith(OPENING)
+        sealed += line.startswith(CHECKPOINT) and find_next(line) is not None
+    return opened, sealed
 
 
 def logs(ctx: Context) -> list[str]:

@@ -36,6 +36,7 @@ COMMANDS = {
     "report": "render or verify a report",
     "waiver": "list the accepted findings, and sign one as its approver",
     "record": "sign and read who is who, what was approved, reviewed, exposed, erased",
+    "incident": "say who and what is affected if a key or a secret got out",
     "explain": "say what a check looks at and which controls it supports",
     "doctor": "say what works here, what does not, and why a file is refused",
 }
