@@ -145,7 +145,7 @@ def _present(root: str) -> set[str]:
 
 
 def _make_directories(path: str) -> None:
-    """Make `path` and what is missing above it, each 0755: `os.makedirs` leaves those above it to the umask."""
+    """Make `path` and what is missing above it, each 0755 or less: `os.makedirs` leaves those above to the umask."""
     missing: list[str] = []
     path = os.path.abspath(path)
     while not os.path.isdir(path):

@@ -20,10 +20,12 @@ _SAMPLES = frozenset(
 def entropy_bits(text: str) -> int:
     """Estimate the entropy of a value from its own symbols, in whole bits (Shannon, times its length).
 
-    An upper bound for what a person thought up, close to the truth for what a generator drew.
+    An upper bound for what a person thought up, close to the truth for what a generator drew. A text that only
+    repeats itself counts once.
     """
     if not text:
         return 0
+    text = text[: (text + text).find(text, 1)]  # its shortest period, itself where there is none
     total = len(text)
     counts = Counter(text).values()
     return int(-sum(count * math.log2(count / total) for count in counts))
