@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from sealproof.loader.context import DevelopmentSecretLoader
     from sealproof.loader.environment import LoadedEnvironment, load_environment_secrets
     from sealproof.loader.spotify import get_spotify_credentials
+    from sealproof.rotation.custody import AdvancedSecretManager, get_secret_manager
+    from sealproof.rotation.scheduler import AutoRotationScheduler
     from sealproof.vault.access.control import AccessControl
-    from sealproof.vault.custody import AdvancedSecretManager, get_secret_manager
     from sealproof.vault.generate import generate_secure_key
     from sealproof.vault.metadata import SecretMetadata
 
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessControl",
     "AdvancedSecretManager",
+    "AutoRotationScheduler",
     "ComplianceValidator",
     "ContinuousValidation",
     "DevelopmentSecretLoader",
@@ -41,7 +43,8 @@ __all__ = [
 
 _HOMES = {
     "AccessControl": "vault.access.control",
-    "AdvancedSecretManager": "vault.custody",
+    "AdvancedSecretManager": "rotation.custody",
+    "AutoRotationScheduler": "rotation.scheduler",
     "ComplianceValidator": "compliance.validator",
     "ContinuousValidation": "checks.continuous",
     "DevelopmentSecretLoader": "loader.context",
@@ -49,7 +52,7 @@ _HOMES = {
     "SealproofError": "errors",
     "SecretMetadata": "vault.metadata",
     "generate_secure_key": "vault.generate",
-    "get_secret_manager": "vault.custody",
+    "get_secret_manager": "rotation.custody",
     "get_spotify_credentials": "loader.spotify",
     "load_environment_secrets": "loader.environment",
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": "say which secrets differ between two versions of a file",
     "run": "start a program with a tenant's secrets in its environment",
     "manifest": "describe the secrets that the tenant's manifest lacks",
+    "rotate": "give secrets new values, here and at what they unlock",
     "key": "make, export, renew keys",
     "recipient": "let others open a tenant's file with a key of their own",
     "merge": "git merge driver for sealed files",

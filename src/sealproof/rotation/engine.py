@@ -50,6 +50,8 @@ class Result(NamedTuple):
     """Why it went back or needs a person, or what it waits for; empty where all is well."""
     until: float | None
     """When to look again, in unix seconds; None where nothing is waited for."""
+    version: int
+    """The version of the secret that a finished rotation made; 0 before."""
     notes: tuple[str, ...]
     """What the caller has to be told: that there was downtime, that nothing outside changed, what did not work."""
 
@@ -229,7 +231,7 @@ class Engine:
         if state is State.ROLLED_BACK:
             why = operation.text("reason")
         until = pause.until if pause else None
-        return Result(operation.id, name, state, strategy, why, until, tuple(notes))
+        return Result(operation.id, name, state, strategy, why, until, operation.number("version"), tuple(notes))
 
     def _tell_observers(self, operation: Operation, state: State, name: str) -> None:
         shelf = self.shelf

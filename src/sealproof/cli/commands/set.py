@@ -5,14 +5,12 @@ One line end at the end of standard input is not part of the value.
 
 from __future__ import annotations
 
-import sys
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments
 from sealproof.cli.changes import check_description, describe, report
-from sealproof.envelope.grammar import VALUE_MAX, check_name
-from sealproof.errors import CallerError, InvalidValue
+from sealproof.cli.value_input import read_value
+from sealproof.envelope.grammar import check_name
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.generate import generate_secure_key
 from sealproof.vault.settings_file import settings_of
@@ -37,27 +35,8 @@ def run(args: Arguments) -> int:
     environment = arguments.environment_of(args)
     custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
     check_description(custodian, args.tenant, args)
-    value = generate_secure_key().encode() if args.generate else _value(args.name)
+    value = generate_secure_key().encode() if args.generate else read_value(args.name)
     change = custodian.seal(args.tenant, environment, {args.name: value}, allow=args.allow)
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)
     return 0
-
-
-def _value(name: str) -> bytes:
-    if sys.stdin.isatty():
-        try:
-            first, second = getpass(f"value of {name}: "), getpass("the same again: ")
-        except EOFError:
-            message = f"no value for {name} was typed, so nothing was set"
-            raise CallerError(message, hint="type it, pipe it in, or --generate") from None
-        if first != second:
-            message = "the two values differ, so nothing was set"
-            raise CallerError(message, hint="type it again, or pipe it in")
-        return first.encode()
-    data = sys.stdin.buffer.read(VALUE_MAX + 3)  # a longer value stays over the limit without its line end
-    value = data.removesuffix(b"\r\n") if data.endswith(b"\r\n") else data.removesuffix(b"\n")
-    if not data:
-        message = f"no value for {name} on standard input"
-        raise InvalidValue(message, hint='printf %s "$VALUE" | sealproof set TENANT NAME, or --generate')
-    return value

@@ -1,0 +1,131 @@
+"""`sealproof rotate` as it is typed, against a real PostgreSQL, and its older spelling."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sealproof.loader.secret import Secret
+from sealproof.rotation.targets.postgres import PostgresTarget
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.inventory import describe_missing
+
+from .bench import ENVIRONMENT, TENANT
+
+
+class Typist:
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def type(
+        self, *words: str, stdin: str = "", module: str = "sealproof", code: int = 0
+    ) -> subprocess.CompletedProcess:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SEALPROOF_")}
+        answer = subprocess.run(
+            [sys.executable, "-m", module, *words, "--root", self.root],
+            input=stdin, capture_output=True, text=True, env=kept, check=False, timeout=120,
+        )  # fmt: skip
+        assert answer.returncode == code, answer.stdout + answer.stderr
+        return answer
+
+
+@pytest.fixture
+def typist(store) -> Typist:
+    custodian = Custodian(store)
+    names = custodian.open(TENANT, ENVIRONMENT).values()
+    describe_missing(custodian.store, TENANT, names, owner="platform", purpose="tests", rotation_days=90)
+    return Typist(store)
+
+
+def value_of(root: str, name: str) -> str:
+    return Custodian(root).open(TENANT, ENVIRONMENT).values()[name].decode()
+
+
+def test_a_young_secret_is_left_alone_unless_forced(typist):
+    before = value_of(typist.root, "COOKIE_KEY")
+    refused = typist.type("rotate", "COOKIE_KEY", code=4)
+    assert "so it was left alone" in refused.stderr
+    assert "hint: sealproof rotate COOKIE_KEY --tenant acme --force" in refused.stderr
+    assert value_of(typist.root, "COOKIE_KEY") == before
+    done = typist.type("rotate", "COOKIE_KEY", "--force")
+    assert done.stdout.startswith("acme/development/COOKIE_KEY: rotated: nothing outside changed")
+    assert value_of(typist.root, "COOKIE_KEY") not in (before, "")
+    assert value_of(typist.root, "COOKIE_KEY") not in done.stdout + done.stderr
+
+
+def test_due_is_safe_to_run_twice_and_says_when_there_is_nothing(typist):
+    for _ in range(2):
+        assert typist.type("rotate", "--due").stdout == "nothing is due\n"
+
+
+def test_the_older_spelling_does_the_same(typist):
+    before = value_of(typist.root, "COOKIE_KEY")
+    words = ("--force", "--secret-name", "COOKIE_KEY", "--tenant-id", "acme")
+    assert "rotated" in typist.type(*words, module="sealproof.rotation").stdout
+    assert value_of(typist.root, "COOKIE_KEY") != before
+    assert "nothing is due" in typist.type(module="sealproof.rotation").stdout
+
+
+def test_a_value_is_handed_over_on_standard_input(typist):
+    typist.type("rotate", "COOKIE_KEY", "--paste", stdin="typed-by-a-person-8151\n")
+    assert value_of(typist.root, "COOKIE_KEY") == "typed-by-a-person-8151"
+
+
+def test_either_a_name_or_due(typist):
+    for words in ((), ("COOKIE_KEY", "--due")):
+        assert "either which secret" in typist.type("rotate", *words, code=4).stderr
+
+
+def test_configuration_is_not_drawn(typist):
+    assert "no value of it can be drawn" in typist.type("rotate", "LOG_LEVEL", "--force", code=4).stderr
+
+
+def test_a_database_login_by_its_file(typist, postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    custodian = Custodian(typist.root)
+    custodian.seal(TENANT, ENVIRONMENT, {"DATABASE_URL": postgres.url(first, "first-of-many").encode()})
+    custodian.seal(TENANT, "rotator", {"PG_ADMIN_URL": postgres.admin_url.encode()})
+    _configure(typist.root, owner, [first, second])
+    waiting = typist.type("rotate", "DATABASE_URL", "--force", "--tenant", "acme", "--no-wait", "--json")
+    (outcome,) = json.loads(waiting.stdout)
+    assert (outcome["did"], outcome["state"], outcome["strategy"]) == ("waits", "grace", "blue-green")
+    assert outcome["until"] > 0
+    status = json.loads(typist.type("rotate", "--status", "--json").stdout)
+    assert {"secret": "acme/development/DATABASE_URL", "state": "grace", "strategy": "blue-green", "why": ""} in status
+    _configure(typist.root, owner, [first, second], grace=0)
+    assert "acme/development/DATABASE_URL: rotated" in typist.type("rotate", "--due").stdout
+    target = PostgresTarget(lambda: Secret(postgres.admin_url), owner=owner, roles=[first, second])
+    assert target.is_effective(Secret(value_of(typist.root, "DATABASE_URL")))
+    assert not target.is_effective(Secret(postgres.url(first, "first-of-many")))
+
+
+def test_a_canary_that_nobody_is_rolls_back_with_exit_1_and_says_why(typist, postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    custodian = Custodian(typist.root)
+    custodian.seal(TENANT, ENVIRONMENT, {"DATABASE_URL": postgres.url(first, "first-of-many").encode()})
+    custodian.seal(TENANT, "rotator", {"PG_ADMIN_URL": postgres.admin_url.encode()})
+    _configure(typist.root, owner, [first, second], grace=0, patience_s=0, canaries=["web-1"])
+    answer = typist.type("rotate", "DATABASE_URL", "--force", "--strategy", "canary", code=1)
+    assert "ROLLED BACK: only 0 of 1 consumers used it" in answer.stdout
+    assert value_of(typist.root, "DATABASE_URL") == postgres.url(first, "first-of-many")
+    assert second not in postgres.may_log_in()
+
+
+def test_a_mistake_in_the_file_is_named(typist):
+    with open(f"{typist.root}/tenants/acme/rotation.toml", "w", encoding="utf-8") as file:
+        file.write('[development.COOKIE_KEY]\ntarget = "mysql"\n')
+    problem = typist.type("rotate", "COOKIE_KEY", "--force", code=4).stderr
+    assert "development.COOKIE_KEY.target cannot be used" in problem
+    assert "postgresql or redis" in problem
+
+
+def _configure(root: str, owner: str, roles: list[str], *, grace: int = 3600, **more: object) -> None:
+    lines = {"target": "postgresql", "owner": owner, "roles": roles, "admin": "rotator/PG_ADMIN_URL"}
+    lines |= {"grace_s": grace, "soak_s": 0, "poll_s": 0.01, **more}
+    with open(f"{root}/tenants/acme/rotation.toml", "w", encoding="utf-8") as file:
+        file.write("[development.DATABASE_URL]\n")
+        file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in lines.items())

@@ -1,0 +1,244 @@
+"""What is due is rotated once however often one asks; people hear of what comes, what ends and what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from sealproof import AutoRotationScheduler
+from sealproof.errors import CallerError, ConfigurationError, UnknownSecret
+from sealproof.rotation.notify import CallableNotifier, WebhookNotifier
+from sealproof.rotation.states import State
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.inventory import describe_missing
+from sealproof.vault.journal import Journal
+
+from .bench import ENVIRONMENT, TENANT
+
+DAY = 86_400
+
+
+class Clock:
+    """A time that tests move."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def described(store) -> str:
+    custodian = Custodian(store)
+    describe_missing(
+        custodian.store, TENANT, ["COOKIE_KEY", "LOG_LEVEL"], owner="platform", purpose="tests", rotation_days=90
+    )
+    return store
+
+
+@pytest.fixture
+def clock(described) -> Clock:
+    return Clock(Custodian(described).envelope(TENANT, ENVIRONMENT).saved)
+
+
+@pytest.fixture
+def told() -> list:
+    return []
+
+
+@pytest.fixture
+def scheduler(described, clock, told):
+    made = AutoRotationScheduler(TENANT, root=described, clock=clock, notifiers=[CallableNotifier(told.append)])
+    yield made
+    made.close()
+
+
+def run(scheduler, **options) -> list[tuple[str, str]]:
+    return [(one.name, one.did) for one in asyncio.run(scheduler.run_due(**options))]
+
+
+def test_nothing_is_due_in_a_young_store(scheduler):
+    assert run(scheduler) == []
+
+
+def test_what_is_due_is_rotated_once_however_often_one_asks(scheduler, clock):
+    clock.now += 90 * DAY
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+    assert run(scheduler) == []
+
+
+def test_configuration_is_never_due(scheduler, clock):
+    clock.now += 900 * DAY
+    assert "LOG_LEVEL" not in dict(run(scheduler))
+
+
+def test_a_schedule_of_its_own_comes_before_the_manifest_and_is_kept(scheduler, described, clock):
+    made = scheduler.schedule_rotation("COOKIE_KEY", timedelta(days=7), "immediate")
+    assert (made.every_s, made.strategy) == (7 * DAY, "immediate")
+    clock.now += 7 * DAY
+    again = AutoRotationScheduler(TENANT, root=described, clock=clock)
+    assert run(again) == [("COOKIE_KEY", "rotated")]
+    again.close()
+
+
+def test_a_schedule_may_be_awaited_and_given_in_days(scheduler):
+    async def schedule():
+        return await scheduler.schedule_rotation("COOKIE_KEY", 30)
+
+    assert asyncio.run(schedule()).every_s == 30 * DAY
+
+
+@pytest.mark.parametrize("interval", [0, -1, timedelta(0)])
+def test_what_is_no_interval_is_refused(scheduler, interval):
+    with pytest.raises(CallerError):
+        scheduler.schedule_rotation("COOKIE_KEY", interval)
+
+
+def test_an_unknown_secret_is_not_scheduled(scheduler):
+    with pytest.raises(UnknownSecret):
+        scheduler.schedule_rotation("NOBODY", 30)
+
+
+def test_a_maintenance_window_is_waited_for(described, clock):
+    clock.now = datetime(2027, 6, 2, 12, 0, tzinfo=UTC).timestamp()  # a Wednesday
+    scheduler = AutoRotationScheduler(TENANT, root=described, clock=clock, windows=["sat,sun 01:00-05:00"])
+    assert run(scheduler) == [("COOKIE_KEY", "window")]
+    clock.now = datetime(2027, 6, 5, 1, 0, tzinfo=UTC).timestamp()
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+    scheduler.close()
+
+
+def test_people_hear_of_a_rotation_before_and_after_it_and_only_once(scheduler, clock, told):
+    clock.now += 89 * DAY - 60
+    assert run(scheduler) == []
+    clock.now += 60
+    assert run(scheduler) == [("COOKIE_KEY", "told")]
+    assert run(scheduler) == []
+    clock.now += DAY
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+    assert [notice.kind for notice in told] == ["upcoming", "starting", "finished"]
+
+
+def test_an_expiring_secret_alerts_before_it_expires_once_for_each_threshold(scheduler, described, clock, told):
+    path = f"{described}/tenants/{TENANT}/manifest.toml"
+    end = datetime.fromtimestamp(clock.now + 40 * DAY, UTC).date()
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('expires = "never"', f"expires = {end}", 1))
+    assert run(scheduler) == []
+    heard = []
+    for _ in range(44):
+        clock.now += DAY
+        run(scheduler)
+        heard += [notice.detail for notice in told if notice.kind == "expiring"]
+        told.clear()
+    assert [detail.rpartition("in ")[2] for detail in heard[:-1]] == [
+        "30 days", "14 days", "7 days", "3 days", "1 days", "0 days",
+    ]  # fmt: skip
+    assert heard[-1] == f"ended on {end}"
+
+
+def test_a_webhook_is_told_without_a_value(described, clock):
+    got = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/hook"
+        scheduler = AutoRotationScheduler(TENANT, root=described, clock=clock, notifiers=[WebhookNotifier(url)])
+        clock.now += 90 * DAY
+        assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+        scheduler.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [notice["kind"] for notice in got] == ["starting", "finished"]
+    values = Custodian(described).open(TENANT, ENVIRONMENT).values()
+    assert not [value for value in values.values() if len(value) > 8 and value.decode() in json.dumps(got)]
+
+
+def test_a_webhook_that_is_away_does_not_stop_a_rotation(described, clock):
+    notifier = WebhookNotifier("http://127.0.0.1:1/hook", deadline_s=1)
+    scheduler = AutoRotationScheduler(TENANT, root=described, clock=clock, notifiers=[notifier])
+    clock.now += 90 * DAY
+    (outcome,) = asyncio.run(scheduler.run_due())
+    scheduler.close()
+    assert outcome.did == "rotated"
+    assert "was not delivered" in outcome.detail
+
+
+@pytest.mark.parametrize("url", ["http://example.org/x", "ftp://127.0.0.1/", "not a url", "http://[bad"])
+def test_notices_travel_over_tls_or_loopback_only(url):
+    with pytest.raises(ConfigurationError):
+        WebhookNotifier(url)
+
+
+def test_the_loop_rotates_and_ends_when_it_is_told(scheduler, clock):
+    clock.now += 90 * DAY
+
+    async def work():
+        ended = asyncio.Event()
+        task = asyncio.create_task(scheduler.run(every_s=0.01, jitter_s=0.01, until=ended))
+        while scheduler.manager.custodian.envelope(TENANT, ENVIRONMENT).generation < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        ended.set()
+        await asyncio.wait_for(task, 20)
+
+    asyncio.run(work())
+
+
+def test_two_schedulers_at_once_rotate_once(described, clock):
+    clock.now += 90 * DAY
+    both = [AutoRotationScheduler(TENANT, root=described, clock=clock) for _ in range(2)]
+
+    async def work():
+        return await asyncio.gather(*(scheduler.run_due() for scheduler in both))
+
+    outcomes = asyncio.run(work())
+    for scheduler in both:
+        scheduler.close()
+    assert sorted(one.did for found in outcomes for one in found) in (["busy", "rotated"], ["rotated"])
+    begun = [entry for entry in Journal(described).entries() if entry.event == "begin"]
+    assert len(begun) == 1
+
+
+def test_the_manager_rotates_with_a_decision_and_a_record(described):
+    async def work():
+        from sealproof import get_secret_manager  # noqa: PLC0415 - as an application has it
+
+        manager = await get_secret_manager(TENANT, root=described)
+        before = await manager.get_secret("COOKIE_KEY")
+        result = await manager.rotate_secret("COOKIE_KEY")
+        assert (result.state, result.version) == (State.DONE, 2)
+        assert await manager.get_secret("COOKIE_KEY") != before
+        await manager.rotate_secret("COOKIE_KEY", "handed-over-by-a-person-0001")
+        assert await manager.get_secret("COOKIE_KEY") == "handed-over-by-a-person-0001"
+        with pytest.raises(CallerError):
+            await manager.rotate_secret("COOKIE_KEY", strategy="sideways")
+        metrics = manager.get_security_metrics()
+        lines = json.dumps(manager.export_audit_log())
+        manager.close()
+        return metrics, lines
+
+    metrics, lines = asyncio.run(work())
+    assert metrics["rotation_events"] >= 16
+    assert "rotate.intent" in lines
+    assert "handed-over-by-a-person" not in lines
