@@ -53,8 +53,9 @@ def connection_class(consumer: Consumer, name: str) -> type[RotatingConnection]:
 
         @staticmethod
         def check_current(connection: Rotating) -> None:
-            """Raise for a connection whose credential was replaced: a pool then opens another."""
+            """Close a connection whose credential was replaced, and raise: a pool then opens another."""
             if connection.lent is None or not consumer.is_current(connection.lent):
+                connection.close()  # or the pool would keep it
                 message = f"the credential {name} of this connection was replaced"
                 raise psycopg.OperationalError(message)
 

@@ -7,6 +7,7 @@ holder can make (`clients.redis` sets it).
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sealproof.loader.secret import Secret
 
 _MARK_DIGITS = 24
+_MARKING_S = 0.5  # seconds between a session's log-in and its mark, at most
 _OVERLAP = 2  # Redis sets no limit; more than two at once would be a rotation that was never finished
 
 
@@ -114,9 +116,16 @@ class RedisTarget:
             if known is not None and _digest(password) in known["passwords"]:  # type: ignore[operator]  # a list of text
                 _run(client, "ACL", "SETUSER", self._user, f"!{_digest(password)}")
                 self._write(client)
-            for session in client.client_list():
-                if session["user"] == self._user and session["name"] != mark_of(present):
-                    client.client_kill_filter(_id=session["id"])
+            suspects = self._unmarked(client, present)
+            if suspects:
+                time.sleep(_MARKING_S)
+            for session in suspects & self._unmarked(client, present):
+                client.client_kill_filter(_id=session)
+
+    def _unmarked(self, client: Redis, present: Secret) -> set[str]:
+        """Return the user's sessions that do not carry the mark of the present credential."""
+        ours = (session for session in client.client_list() if session["user"] == self._user)
+        return {session["id"] for session in ours if session["name"] != mark_of(present)}
 
     def _password(self, value: Secret) -> Secret:
         login = login_of(value)
