@@ -1,6 +1,6 @@
 """Rotations under load: 16 workers open fresh and pooled connections to real servers while credentials change.
 
-    python benchmarks/rotation.py [--rotations 100] [--strategy gradual] [--markdown]
+    python benchmarks/rotation.py [--rotations 100] [--strategy gradual]
 
 Each row is one target and one way to rotate. The last two rows do it wrong, and must fail: or the bench is blind.
 """
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from sealproof.loader.secret import Secret
 from sealproof.rotation.clients.postgres import connection_class
 from sealproof.rotation.clients.redis import connection_pool
 from sealproof.rotation.consumers import Consumer
+from sealproof.rotation.credential import login_of
 from sealproof.rotation.engine import Engine
-from sealproof.rotation.generators import AlternatingLogin, Password
+from sealproof.rotation.generators import AlternatingLogin, Generator, Password
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.states import State
 from sealproof.rotation.strategies import Strategy
+from sealproof.rotation.targets.interface import Target
 from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.rotation.targets.redis_acl import RedisTarget
 from sealproof.vault.custodian import Custodian
@@ -44,6 +47,8 @@ WORKERS = 16
 REFRESH_S = 0.05
 GRACE_S = 0.2  # four refresh intervals
 LATE_S = 0.2  # what the first wrong way publishes too late
+WRONG_ROTATIONS = 10
+FIRST = "first-of-many"
 TENANT, ENVIRONMENT = "acme", "development"
 Use = Callable[[], None]
 
@@ -58,6 +63,7 @@ class Count:
         self._lock = threading.Lock()
 
     def add(self, error: BaseException | None) -> None:
+        """Count one operation."""
         with self._lock:
             if error is None:
                 self.ok += 1
@@ -78,12 +84,15 @@ class Store:
         self.engine = Engine(self.custodian, Journal(self.root), TENANT, ENVIRONMENT)
 
     def consumer(self, number: int) -> Consumer:
+        """Return a worker's own view of the store."""
         return Consumer(TENANT, consumer_id=f"worker-{number}", root=self.root, refresh_s=REFRESH_S)
 
     def value(self) -> Secret:
+        """Return the present value."""
         return self.engine.shelf.look(self.name).current
 
     def publish(self, value: Secret) -> None:
+        """Seal a value without a rotation."""
         self.custodian.seal(TENANT, ENVIRONMENT, {self.name: value.reveal().encode()})
 
 
@@ -160,7 +169,7 @@ def redis_users(store: Store) -> Iterator[list[Use]]:
     """As for PostgreSQL: half fresh, half kept."""
     clients = [redis.Redis(connection_pool=connection_pool(store.consumer(n), store.name)) for n in range(WORKERS)]
 
-    def use_of(client: Any, *, fresh: bool) -> Use:
+    def use_of(client: redis.Redis, *, fresh: bool) -> Use:
         def use() -> None:
             client.incr("operations")
             if fresh:
@@ -184,24 +193,30 @@ def rotate(store: Store, plan: Plan, strategy: Strategy, rotations: int) -> None
             raise SystemExit(message)
 
 
-def plan_of(target: Any, generator: Any) -> Plan:
+def plan_of(target: Target, generator: Generator) -> Plan:
     return Plan(target, generator, grace_s=GRACE_S, soak_s=0.1, poll_s=0.02, patience_s=20.0)
 
 
-def published_late(store: Store, server: servers.Postgres, role: str, rotations: int) -> None:
+def published_late(
+    store: Store, target: PostgresTarget, generator: AlternatingLogin, rotations: int, *, admin: Callable[[], Secret]
+) -> None:
     """The first wrong way: one user, whose password is changed first and published a moment later."""
-    owner = role.removesuffix("_a")
-    target = PostgresTarget(lambda: Secret(server.admin_url), owner=owner, roles=[role])
+    del target, generator  # two users would be the right way
+    role = login_of(store.value()).user
+    single = PostgresTarget(admin, owner=role.removesuffix("_a"), roles=[role])
     for _ in range(rotations):
         value = Password()(store.value())
-        target.set(value, current=store.value())
+        single.set(value, current=store.value())
         time.sleep(LATE_S)
         store.publish(value)
         time.sleep(GRACE_S)
 
 
-def revoked_at_once(store: Store, target: PostgresTarget, generator: AlternatingLogin, rotations: int) -> None:
+def revoked_at_once(
+    store: Store, target: PostgresTarget, generator: AlternatingLogin, rotations: int, *, admin: Callable[[], Secret]
+) -> None:
     """The second wrong way: two users, but the old one ends the moment the new one is published."""
+    del admin  # the target has it
     for _ in range(rotations):
         old = store.value()
         value = generator(old)
@@ -227,33 +242,34 @@ def run(rotations: int, strategies: list[Strategy]) -> Iterator[dict[str, Any]]:
     """Yield a row for each strategy at each server, and the two that must fail."""
     with servers.postgres() as pg, servers.redis_server() as rs:
         for strategy in strategies:
-            with _store("DATABASE_URL", pg) as (store, target, generator), postgres_users(store) as uses:
-                plan = plan_of(target, generator)
-                work = lambda: rotate(store, plan, strategy, rotations)  # noqa: B023, E731 - used up within the turn
+            with _at_postgres(pg) as (store, target, generator), postgres_users(store) as uses:
+                work = partial(rotate, store, plan_of(target, generator), strategy, rotations)
                 yield measure("PostgreSQL", strategy.value, rotations, uses, work)
-            user = rs.user(first_password="first-of-many")
-            with _directory() as directory:
-                store = Store(directory, "REDIS_URL", rs.url(user, "first-of-many"))
-                plan = plan_of(RedisTarget(lambda: Secret(rs.admin_url), user=user), Password())  # noqa: B023
-                with redis_users(store) as uses:
-                    work = lambda: rotate(store, plan, strategy, rotations)  # noqa: B023, E731
-                    yield measure("Redis", strategy.value, rotations, uses, work)
-        wrong = min(rotations, 10)
-        with _store("DATABASE_URL", pg) as (store, _, generator), postgres_users(store, helper=False) as uses:
-            role = store.value().reveal().partition("//")[2].partition(":")[0]
-            work = lambda: published_late(store, pg, role, wrong)  # noqa: E731
-            yield measure("PostgreSQL", "WRONG: single user, published late", wrong, uses, work)
-        with _store("DATABASE_URL", pg) as (store, target, generator), postgres_users(store, helper=False) as uses:
-            work = lambda: revoked_at_once(store, target, generator, wrong)  # noqa: E731
-            yield measure("PostgreSQL", "WRONG: old revoked at once", wrong, uses, work)
+            with _at_redis(rs) as (store, plan), redis_users(store) as uses:
+                yield measure(
+                    "Redis", strategy.value, rotations, uses, partial(rotate, store, plan, strategy, rotations)
+                )
+        wrong = min(rotations, WRONG_ROTATIONS)
+        for scheme, way in (("single user, published late", published_late), ("old revoked at once", revoked_at_once)):
+            with _at_postgres(pg) as (store, target, generator), postgres_users(store, helper=False) as uses:
+                work = partial(way, store, target, generator, wrong, admin=lambda: Secret(pg.admin_url))
+                yield measure("PostgreSQL", f"WRONG: {scheme}", wrong, uses, work)
 
 
 @contextmanager
-def _store(name: str, server: servers.Postgres) -> Iterator[tuple[Store, PostgresTarget, AlternatingLogin]]:
-    owner, first, second = server.owner_with_logins(first_password="first-of-many")
+def _at_postgres(server: servers.Postgres) -> Iterator[tuple[Store, PostgresTarget, AlternatingLogin]]:
+    owner, first, second = server.owner_with_logins(first_password=FIRST)
     target = PostgresTarget(lambda: Secret(server.admin_url), owner=owner, roles=[first, second])
     with _directory() as directory:
-        yield Store(directory, name, server.url(first, "first-of-many")), target, AlternatingLogin((first, second))
+        yield Store(directory, "DATABASE_URL", server.url(first, FIRST)), target, AlternatingLogin((first, second))
+
+
+@contextmanager
+def _at_redis(server: servers.Redis) -> Iterator[tuple[Store, Plan]]:
+    user = server.user(first_password=FIRST)
+    target = RedisTarget(lambda: Secret(server.admin_url), user=user)
+    with _directory() as directory:
+        yield Store(directory, "REDIS_URL", server.url(user, FIRST)), plan_of(target, Password())
 
 
 @contextmanager
@@ -270,7 +286,6 @@ def main() -> int:
     parser.add_argument("--rotations", type=int, default=100)
     watched = [Strategy.BLUE_GREEN, Strategy.CANARY, Strategy.GRADUAL]
     parser.add_argument("--strategy", choices=[one.value for one in watched], action="append")
-    parser.add_argument("--markdown", action="store_true", help="print rows for docs/rotation.md")
     args = parser.parse_args()
     chosen = [Strategy(name) for name in args.strategy] if args.strategy else watched
     bad = 0

@@ -122,10 +122,10 @@ class RedisTarget:
             for session in suspects & self._unmarked(client, present):
                 client.client_kill_filter(_id=session)
 
-    def _unmarked(self, client: Redis, present: Secret) -> set[str]:
+    def _unmarked(self, client: Redis, present: Secret) -> frozenset[str]:
         """Return the user's sessions that do not carry the mark of the present credential."""
         ours = (session for session in client.client_list() if session["user"] == self._user)
-        return {session["id"] for session in ours if session["name"] != mark_of(present)}
+        return frozenset(session["id"] for session in ours if session["name"] != mark_of(present))
 
     def _password(self, value: Secret) -> Secret:
         login = login_of(value)
