@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration" / "rotation"))
 
@@ -36,12 +36,14 @@ from sealproof.rotation.generators import AlternatingLogin, Generator, Password
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.states import State
 from sealproof.rotation.strategies import Strategy
-from sealproof.rotation.targets.interface import Target
 from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.rotation.targets.redis_acl import RedisTarget
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 from sealproof.vault.journal import Journal
+
+if TYPE_CHECKING:
+    from sealproof.rotation.targets.interface import Target
 
 WORKERS = 16
 REFRESH_S = 0.05
