@@ -42,6 +42,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/access.py
 	$(BIN)/python benchmarks/custody.py
+	$(BIN)/python benchmarks/report.py
 
 trestle: $(TRESTLE)/bin/trestle
 

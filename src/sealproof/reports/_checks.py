@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from sealproof.findings import CheckResult, ExitCode, Finding, Input, RunResult
     from sealproof.reports._states import Segment
 
-ITEMS_SHOWN: Final = 100
-"""Items that one check shows, the worst first: a fleet's page must still load. All stand in results.json."""
-
 _SUITES: Final[Mapping[str, str]] = {
     "security": "Security",
     "compliance": "Compliance",
@@ -52,7 +49,7 @@ class CheckView:
     notable: tuple[Item, ...]
     quiet: tuple[Item, ...]
     hidden: int
-    """Items beyond `ITEMS_SHOWN`."""
+    """Items that are not listed here."""
     total: int
     tallies: tuple[Tally, ...]
     controls: tuple[tuple[Framework, tuple[str, ...]], ...]
@@ -72,6 +69,8 @@ class SuiteView:
 
     id: str
     title: str
+    ids: tuple[str, ...]
+    """All its checks, whether they ran or not."""
     checks: tuple[CheckView, ...]
     ran: int
     declared: int
@@ -104,8 +103,11 @@ class Problem:
         return ": ".join(part for part in parts if part)
 
 
-def suites(run: RunResult, catalogue: Catalogue, shown: Sequence[CheckResult]) -> tuple[SuiteView, ...]:
-    """Return the suites of which anything ran; `shown` are the results that are not below the report level."""
+def suites(run: RunResult, catalogue: Catalogue, shown: Sequence[CheckResult], *, most: int) -> tuple[SuiteView, ...]:
+    """Return the suites of which anything ran.
+
+    `shown` are the results that are not below the report level; of each check at most `most` are listed.
+    """
     views = []
     for suite, title in _SUITES.items():
         checks = catalogue.suite(suite)
@@ -113,7 +115,7 @@ def suites(run: RunResult, catalogue: Catalogue, shown: Sequence[CheckResult]) -
         results = [result for result in run.results if result.check in ids]
         if results:
             visible = [result for result in shown if result.check in ids]
-            views.append(_suite(suite, title, results, _check_views(checks, visible, catalogue), len(checks)))
+            views.append(_suite(suite, title, results, _check_views(checks, visible, catalogue, most), checks))
     return tuple(views)
 
 
@@ -163,15 +165,16 @@ def _fallback(check: Check, status: Status) -> str:
 
 
 def _suite(
-    suite: str, title: str, results: Sequence[CheckResult], checks: tuple[CheckView, ...], declared: int
+    suite: str, title: str, results: Sequence[CheckResult], checks: tuple[CheckView, ...], declared: Sequence[Check]
 ) -> SuiteView:
     evaluated, total = share(results)
     return SuiteView(
         id=suite,
         title=title,
+        ids=tuple(check.id for check in declared),
         checks=checks,
         ran=len({result.check for result in results}),
-        declared=declared,
+        declared=len(declared),
         evaluated=evaluated,
         total=total,
         failing=by_severity(results),
@@ -181,18 +184,18 @@ def _suite(
 
 
 def _check_views(
-    checks: Sequence[Check], results: Sequence[CheckResult], catalogue: Catalogue
+    checks: Sequence[Check], results: Sequence[CheckResult], catalogue: Catalogue, most: int
 ) -> tuple[CheckView, ...]:
     grouped: dict[str, list[CheckResult]] = {}
     for result in results:
         grouped.setdefault(result.check, []).append(result)
-    return tuple(_check_view(check, grouped[check.id], catalogue) for check in checks if check.id in grouped)
+    return tuple(_check_view(check, grouped[check.id], catalogue, most) for check in checks if check.id in grouped)
 
 
-def _check_view(check: Check, results: Sequence[CheckResult], catalogue: Catalogue) -> CheckView:
+def _check_view(check: Check, results: Sequence[CheckResult], catalogue: Catalogue, most: int) -> CheckView:
     ordered = sorted(results, key=lambda result: WORST_FIRST.index(result.status))
     common = _common_parameters(ordered)
-    items = [_item(check, result) for result in ordered[:ITEMS_SHOWN]]
+    items = [item_of(check, result) for result in ordered[:most]]
     return CheckView(
         check=check,
         status=ordered[0].status,
@@ -208,11 +211,12 @@ def _check_view(check: Check, results: Sequence[CheckResult], catalogue: Catalog
             if check.mappings.get(framework.id)
         ),
         parameters=common,
-        inputs=tuple(dict.fromkeys(item for result in ordered[:ITEMS_SHOWN] for item in result.inputs)),
+        inputs=tuple(dict.fromkeys(item for result in ordered[:most] for item in result.inputs)),
     )
 
 
-def _item(check: Check, result: CheckResult) -> Item:
+def item_of(check: Check, result: CheckResult) -> Item:
+    """Return one result with its findings sorted by what a reader must look at."""
     quiet = {Status.PASS, Status.NOT_APPLICABLE}
     return Item(
         result=result,

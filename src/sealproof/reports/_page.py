@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealproof.findings import CheckResult, ExitCode, Scope, Status, Verdict, gates, verdict
+from sealproof.reports._charts import (
+    Ages,
+    SeverityRow,
+    TrendColumn,
+    ages,
+    ending_waivers,
+    reach_bar,
+    severities,
+    trend,
+    waiver_of,
+)
 from sealproof.reports._checks import Problem, SuiteView, problems, suites
 from sealproof.reports._states import OPEN, WORST_FIRST, Segment, Tally, bar, share, state_bar, tallies
 from sealproof.reports.coverage import Claim, Coverage, claim, coverage
@@ -14,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sealproof.compliance.catalogue import Catalogue, Check
-    from sealproof.findings import Finding, RunResult
+    from sealproof.findings import Finding, RunResult, Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class FrameworkView:
 
     coverage: Coverage
     bar: tuple[Segment, ...]
+    reach: tuple[Segment, ...]
+    """The same on the framework's whole length, where that is known: most of it is outside this product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,10 @@ class ScopeView:
     """One tenant's environment, or the store, and all that ran over it."""
 
     name: str
+    anchor: str
+    """Its place on the page that lists it: made of its number, for a name may hold anything."""
     scope: Scope
+    results: tuple[CheckResult, ...]
     evaluated: int
     total: int
     tallies: tuple[Tally, ...]
@@ -60,6 +76,7 @@ class Waived:
     check: Check
     scope: Scope
     finding: Finding
+    waiver: Waiver | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,13 @@ class Page:
     """What the evidence of each check says; a check that did not run is not in it."""
     scopes: tuple[ScopeView, ...]
     waived: tuple[Waived, ...]
+    ending: tuple[Waiver, ...]
+    """Waivers that end soon or have expired."""
+    severities: tuple[SeverityRow, ...]
+    ages: Ages
+    trend: tuple[TrendColumn, ...]
+    files: Mapping[str, str]
+    """Where the page is split: the file that lists each scope, by its anchor; empty: all is on this page."""
     not_run: tuple[tuple[str, tuple[Check, ...]], ...]
     """Reasons, and the checks that each kept from running."""
 
@@ -98,11 +122,21 @@ class Page:
         return frozenset(view.check.id for suite in self.suites for view in suite.checks)
 
 
-def build(run: RunResult, catalogue: Catalogue, *, signer: str, digest: str) -> Page:
-    """Return the page of `run`."""
+def build(
+    run: RunResult,
+    catalogue: Catalogue,
+    *,
+    signer: str,
+    digest: str,
+    scopes: tuple[ScopeView, ...],
+    files: Mapping[str, str],
+    most: int,
+) -> Page:
+    """Return the page of `run`; of each check at most `most` items are listed by it."""
     outcome = verdict(run.results, run.gate)
     shown = [result for result in run.results if _reported(result, run)]
     hidden = [result for result in run.results if not _reported(result, run)]
+    by_suite = suites(run, catalogue, shown, most=most)
     return Page(
         run=run,
         catalogue=catalogue,
@@ -113,12 +147,17 @@ def build(run: RunResult, catalogue: Catalogue, *, signer: str, digest: str) -> 
         tallies=tallies(run.results),
         bar=state_bar(run.results),
         problems=problems(shown, catalogue, gate=run.gate),
-        suites=suites(run, catalogue, shown),
+        suites=by_suite,
         below=tallies(hidden),
         frameworks=tuple(_framework(item) for item in coverage(run, catalogue)),
         claims=_check_claims(run.results),
-        scopes=_scopes(run, catalogue),
+        scopes=scopes,
         waived=_waived(run, catalogue),
+        ending=ending_waivers(run),
+        severities=severities(by_suite, run.results),
+        ages=ages(run),
+        trend=trend(run, outcome),
+        files=files,
         not_run=_not_run(run, catalogue),
     )
 
@@ -176,7 +215,7 @@ def _reported(result: CheckResult, run: RunResult) -> bool:
 
 def _framework(item: Coverage) -> FrameworkView:
     tones = ((Claim.SUPPORTS, "pass"), (Claim.NONE, "none"), (Claim.CONTRADICTS, "fail"))
-    return FrameworkView(item, bar([(tone, item.count(claim)) for claim, tone in tones]))
+    return FrameworkView(item, bar([(tone, item.count(claim)) for claim, tone in tones]), reach_bar(item))
 
 
 def _check_claims(results: Iterable[CheckResult]) -> Mapping[str, Claim]:
@@ -186,33 +225,50 @@ def _check_claims(results: Iterable[CheckResult]) -> Mapping[str, Claim]:
     return {check: claim(present) for check, present in states.items()}
 
 
-def _scopes(run: RunResult, catalogue: Catalogue) -> tuple[ScopeView, ...]:
+def scope_views(run: RunResult, catalogue: Catalogue) -> tuple[ScopeView, ...]:
+    """Return the store and every tenant's environment, and each tenant of which nothing ran."""
     grouped: dict[Scope, list[CheckResult]] = {Scope(tenant): [] for tenant in run.tenants}
     for result in run.results:
         grouped.setdefault(result.scope, []).append(result)
     tenants = {scope.tenant for scope, results in grouped.items() if results}
-    return tuple(
-        _scope(scope, grouped[scope], catalogue)
+    order = {check: number for number, check in enumerate(catalogue.checks)}
+    kept = [
+        scope
         for scope in sorted(grouped, key=lambda scope: (scope.tenant, scope.environment))
         if grouped[scope] or scope.tenant not in tenants
+    ]
+    return tuple(
+        _scope(scope, f"t-{number}", sorted(grouped[scope], key=lambda result: order[result.check]), catalogue)
+        for number, scope in enumerate(kept, 1)
     )
 
 
-def _scope(scope: Scope, results: Sequence[CheckResult], catalogue: Catalogue) -> ScopeView:
+def _scope(scope: Scope, anchor: str, results: Sequence[CheckResult], catalogue: Catalogue) -> ScopeView:
     evaluated, total = share(results)
-    order = list(catalogue.checks)
-    groups = []
-    for status in WORST_FIRST:
-        ids = sorted({result.check for result in results if result.status is status}, key=order.index)
-        if ids:
-            groups.append((status, tuple(catalogue.checks[check] for check in ids)))
-    name = f"{scope.tenant}/{scope.environment}" if scope.environment else scope.tenant
-    return ScopeView(name, scope, evaluated, total, tallies(results), state_bar(results), tuple(groups))
+    by_status: dict[Status, dict[str, Check]] = {}
+    for result in results:
+        by_status.setdefault(result.status, {})[result.check] = catalogue.checks[result.check]
+    return ScopeView(
+        name=f"{scope.tenant}/{scope.environment}" if scope.environment else scope.tenant,
+        anchor=anchor,
+        scope=scope,
+        results=tuple(results),
+        evaluated=evaluated,
+        total=total,
+        tallies=tallies(results),
+        bar=state_bar(results),
+        groups=tuple((status, tuple(by_status[status].values())) for status in WORST_FIRST if status in by_status),
+    )
 
 
 def _waived(run: RunResult, catalogue: Catalogue) -> tuple[Waived, ...]:
     return tuple(
-        Waived(catalogue.checks[result.check], result.scope, finding)
+        Waived(
+            catalogue.checks[result.check],
+            result.scope,
+            finding,
+            waiver_of(run, result.check, result.scope, finding.waived_by),
+        )
         for result in run.results
         for finding in result.findings
         if finding.status is Status.WAIVED

@@ -28,7 +28,20 @@ class Node:
     """One value of a document and the path that leads to it."""
 
     value: object
-    path: str
+    name: str | int = ""
+    """A field's name, or an entry's place in its list."""
+    parent: Node | None = None
+
+    @property
+    def path(self) -> str:
+        """Return the way from the root, as an error names it; made only then, for a fleet has millions of values."""
+        if self.parent is None:
+            return str(self.name)
+        above = self.parent.path
+        if isinstance(self.name, int):
+            return f"{above}[{self.name}]"
+        shown = self.name if self.name.isidentifier() and self.name.isascii() else json.dumps(self.name)
+        return f"{above}.{shown}" if above else shown
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise EvidenceRejected naming this field."""
@@ -41,23 +54,23 @@ class Node:
             self.refuse("is no object")
         for name in names:
             if name not in self.value:
-                self._at(name).refuse("is missing")
+                Node(None, name, self).refuse("is missing")
         for name in self.value:
             if name not in names:
-                self._at(name).refuse("is unknown")
-        return {name: Node(self.value[name], self._at(name).path) for name in names}
+                Node(None, name, self).refuse("is unknown")
+        return {name: Node(self.value[name], name, self) for name in names}
 
     def table(self) -> dict[str, Node]:
         """Return an object's fields, whatever they are called."""
         if not isinstance(self.value, dict):
             self.refuse("is no object")
-        return {name: Node(value, self._at(name).path) for name, value in self.value.items()}
+        return {name: Node(value, name, self) for name, value in self.value.items()}
 
     def items(self) -> tuple[Node, ...]:
         """Return the entries of a list."""
         if not isinstance(self.value, list):
             self.refuse("is no list")
-        return tuple(Node(value, f"{self.path}[{index}]") for index, value in enumerate(self.value))
+        return tuple(Node(value, index, self) for index, value in enumerate(self.value))
 
     def text(self, pattern: re.Pattern[str] | None = None, *, empty: bool = True) -> str:
         """Return a text that matches `pattern` whole; an empty one passes where `empty` allows it."""
@@ -98,10 +111,6 @@ class Node:
         except ValueError as exc:
             self.refuse(f"is no time: {exc}")
 
-    def _at(self, name: str) -> Node:
-        shown = name if name.isidentifier() and name.isascii() else json.dumps(name)
-        return Node(None, f"{self.path}.{shown}" if self.path else shown)
-
 
 def parse(data: bytes, document: str) -> Node:
     """Return the root of `data`, which must be canonical JSON; `document` stands in the error.
@@ -119,4 +128,4 @@ def parse(data: bytes, document: str) -> Node:
     if not same:
         message = f"{document} is JSON, but not in canonical form: it was rewritten after it was made"
         raise EvidenceRejected(message, hint=FETCH_AGAIN, names=(document,))
-    return Node(value, "")
+    return Node(value)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealproof.reports import attestation, controls, html, junit, oscal, results, sarif, summary, testresult
+from sealproof.signing import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,12 +65,15 @@ KEPT: Final = frozenset({results.NAME, testresult.NAME, attestation.NAME})
 
 def is_ours(name: str) -> bool:
     """Tell whether a file of this name may stand in a report's directory."""
-    return name in ALWAYS or name == attestation.NAME
+    return name in ALWAYS or name == attestation.NAME or bool(html.PAGE_FILE.fullmatch(name))
 
 
 def render_all(run: RunResult, catalogue: Catalogue, *, signer: str) -> dict[str, bytes]:
-    """Return every file of a report that the results render to, by name."""
-    return {name: render(run, catalogue, signer=signer) for name, render in RENDERERS.items()}
+    """Return every file of a report that the results render to, by name; the page of a fleet is several."""
+    source = results.encode(run, catalogue)
+    files = {results.NAME: source} | html.pages(run, catalogue, signer=signer, digest=sha256(source).hex())
+    others = {name: render for name, render in RENDERERS.items() if name not in files}
+    return files | {name: render(run, catalogue, signer=signer) for name, render in others.items()}
 
 
 def render_one(name: str, run: RunResult, catalogue: Catalogue) -> bytes:

@@ -100,6 +100,40 @@ class Tenants(HTMLParser):
             self.told.append((data, *_scope(self._scope), self._state))
 
 
+class Batch(HTMLParser):
+    """A page beside the index: a heading a scope, then a row a result."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.told: list[Told] = []
+        self._within: list[tuple[str, str]] = []
+        self._scope = self._check = ""
+        self.feed(data.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "link", "br"}:
+            self._within.append((tag, dict(attrs).get("class") or ""))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A shape of a drawing: it has no text."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._within.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        tags = [tag for tag, _ in self._within]
+        if tags[-2:] == ["h2", "bdi"]:
+            self._scope = data
+        elif tags[-2:] == ["th", "a"]:
+            self._check = data
+        elif self._within and self._within[-1][1].startswith("state ") and data.strip():
+            self.told.append((self._check, *_scope(self._scope), data.replace(" ", "_")))
+
+
+def of_batch(data: bytes) -> Iterator[Told]:
+    yield from Batch(data).told
+
+
 def of_html(data: bytes) -> Iterator[Told]:
     yield from Tenants(data).told
 

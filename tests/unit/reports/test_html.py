@@ -14,15 +14,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sealproof.findings import Scope, Severity, Status, passed
+from sealproof.errors import EvidenceRejected
+from sealproof.findings import Scope, Severity, Shard, Status, passed
 from sealproof.reports import html, results
+from sealproof.reports._page import scope_views
 from sealproof.reports._visible import visible
+from sealproof.reports.attestation import attest
+from sealproof.reports.edition import edition
+from sealproof.reports.verify import verify
+from sealproof.reports.write import render_files, write_report
+
+from .readers import of_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sealproof.compliance.catalogue import Catalogue
     from sealproof.findings import RunResult
+    from sealproof.signing import SigningKey
 
 SIGNER = "56475aa75463474c"
 NASTY = {
@@ -276,17 +286,135 @@ def test_an_empty_run_renders(run: RunResult, catalogue: Catalogue) -> None:
     assert "no suite ran" in words
 
 
-def test_a_fleet_still_fits_into_a_browser(run: RunResult, catalogue: Catalogue) -> None:
-    tenants = tuple(f"tenant-{number:04}" for number in range(1000))
+@pytest.fixture(scope="session")
+def fleet(run: RunResult) -> RunResult:
+    """Return a run of 300 tenants, some of whose items fail."""
+    tenants = tuple(f"tenant-{number:04}" for number in range(300))
     sample = [result for result in run.results if result.scope.tenant == "aurora"]
     many = tuple(
-        replace(result, scope=Scope(tenant), findings=(passed(tenant, "as it should be"),), status=Status.PASS)
-        for tenant in tenants
-        for result in sample
+        result if number % 50 == 7 else replace(result, findings=(passed(tenant, "fine"),), status=Status.PASS)
+        for number, tenant in enumerate(tenants)
+        for result in (replace(item, scope=Scope(tenant, "production")) for item in sample)
     )
-    page = html.render(replace(run, tenants=tenants, results=many), catalogue, signer=SIGNER)
-    assert len(page) < 4_000_000
-    assert b"900 more items are not shown: the worst 100 are" in page
+    store = tuple(result for result in run.results if not result.scope.tenant)
+    return replace(run, tenants=tenants, results=(*many, *store))
+
+
+@pytest.fixture(scope="session")
+def fleet_pages(fleet: RunResult, catalogue: Catalogue) -> dict[str, bytes]:
+    return html.pages(fleet, catalogue, signer=SIGNER)
+
+
+def test_a_fleet_is_an_index_and_pages_that_a_browser_can_hold(fleet: RunResult, fleet_pages: dict[str, bytes]) -> None:
+    assert list(fleet_pages) == ["report.html", "report-0001.html", "report-0002.html"]
+    assert max(map(len, fleet_pages.values())) < 1.5 * html.PAGE_MAX
+    assert len(fleet_pages["report.html"]) < html.PAGE_MAX
+    assert b"more items are not shown here: the worst 10 are" in fleet_pages["report.html"]
+    told = {told for name, page in fleet_pages.items() if name != html.NAME for told in of_batch(page)}
+    assert told == {
+        (item.check, item.scope.tenant, item.scope.environment, item.status.value) for item in fleet.results
+    }
+
+
+def test_every_link_between_the_pages_leads_somewhere(fleet_pages: dict[str, bytes]) -> None:
+    parsed = {name: Page(page) for name, page in fleet_pages.items()}
+    ids = {name: set(page.values("id")) for name, page in parsed.items()}
+    for name, page in parsed.items():
+        for link in page.values("href"):
+            if link != "data:,":
+                file, _, anchor = link.partition("#")
+                assert not anchor or anchor in ids[file or name], link
+
+
+def test_a_fleet_s_report_is_written_whole_and_verified_whole(
+    tmp_path: Path, fleet: RunResult, catalogue: Catalogue, key: SigningKey
+) -> None:
+    names = write_report(tmp_path / "report", fleet, catalogue, [key])
+    assert {"report.html", "report-0001.html", "report-0002.html"} <= set(names)
+    assert verify(tmp_path / "report", [key.public]) == fleet
+    page = tmp_path / "report" / "report-0002.html"
+    page.write_bytes(page.read_bytes().replace(b"fine", b"good", 1))
+    with pytest.raises(EvidenceRejected, match=r"^step 3: report-0002.html is not the file that was signed"):
+        verify(tmp_path / "report", [key.public])
+    write_report(tmp_path / "report", replace(fleet, results=fleet.results[:100]), catalogue, [key])
+    assert not page.exists()
+
+
+def test_a_page_of_another_run_beside_the_index_is_refused(
+    tmp_path: Path, run: RunResult, catalogue: Catalogue, key: SigningKey
+) -> None:
+    files = dict(render_files(run, catalogue, [key])) | {"report-0001.html": b"<p>fine</p>"}
+    files.pop("attestation.dsse.json")
+    target = tmp_path / "report"
+    target.mkdir()
+    for name, content in files.items():
+        (target / name).write_bytes(content)
+    (target / "attestation.dsse.json").write_bytes(attest(run, files, [key]))
+    with pytest.raises(EvidenceRejected, match=r"^step 6: report-0001.html is nothing that results.json renders to"):
+        verify(target, [key.public])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_scope_is_never_cut_over_two_pages(
+    count: int, monkeypatch: pytest.MonkeyPatch, fleet: RunResult, catalogue: Catalogue
+) -> None:
+    monkeypatch.setattr(html, "BATCH_RESULTS", count)
+    batches = html._batches(scope_views(replace(fleet, results=fleet.results[:60]), catalogue))
+    assert all(batch for batch in batches.values())
+    assert sum(len(view.results) for batch in batches.values() for view in batch) == 60
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_hostile_text_stays_text_on_the_pages_of_a_fleet(
+    run: RunResult,
+    catalogue: Catalogue,
+    hostile: Callable[[RunResult, str], RunResult],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(html, "WHOLE_MAX", 10)
+    harmless = html.pages(hostile(run, "harmless"), catalogue, signer=SIGNER)
+    attacked = html.pages(hostile(run, NASTY[name]), catalogue, signer=SIGNER)
+    assert list(attacked) == list(harmless)
+    for file, page in attacked.items():
+        assert Counter(Page(page).shape()) == Counter(Page(harmless[file]).shape())
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", page.decode())
+
+
+def test_a_part_says_across_its_head_that_it_is_one(run: RunResult, catalogue: Catalogue) -> None:
+    words = _words(html.render(replace(run, shard=Shard(2, 3, "0" * 64, 186)), catalogue, signer=SIGNER).decode())
+    assert "PART 2/3 This run looked at 62 of the 186 items of its plan" in words
+
+
+def test_an_edition_says_across_its_head_whose_it_is(run: RunResult, catalogue: Catalogue) -> None:
+    words = _words(html.render(edition(run, "cirrus"), catalogue, signer=SIGNER).decode())
+    assert "EDITION for tenant cirrus ." in words
+    assert "it is one tenant's edition" in words
+
+
+def test_waivers_that_end_are_on_the_first_screen(run: RunResult, catalogue: Catalogue) -> None:
+    gone = replace(run.waivers[0], id="W-2", expires="2026-11-20", days_left=-3, refused="it expired")
+    far = replace(run.waivers[0], id="W-3", expires="2027-01-20", days_left=58, covers=0)
+    words = _words(html.render(replace(run, waivers=(far, *run.waivers, gone)), catalogue, signer=SIGNER).decode())
+    first = words.partition("To act on At")[2] or words
+    assert "2 of 3 apply, 2 end within 14 days W-2 ROT-001: expired 2026-11-20 W-2026-014 ROT-001: 2026-12-05," in first
+    table = words.rpartition("The waiver file, each entry as it stands there")[2]
+    assert "unused" in table
+    assert "does not apply: it expired" in table
+    assert "covers 1 finding" in table
+
+
+def test_the_drawings_say_in_words_what_they_show(page: str) -> None:
+    words = _words(page).partition("At a glance Coverage")[2].partition("Evidence, not certification")[0]
+    for said in (
+        "SOC 2 Trust Services Criteria 24 of 38",
+        "Security 2 critical, 1 high, 2 medium",
+        "cirrus/development/LEGACY_FTP_TOKEN 141 of 90 days",
+        "1 past the limit",
+        "From run 7 (2026-11-18) to run 12 (2026-11-23)",
+        "6 fail the gate in run 12, 2026-11-23 22:20:47 UTC, 57 of 61 items evaluated",
+    ):
+        assert said in words, said
 
 
 def _colours(css: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from sealproof.findings import ExitCode, Severity, Status, verdict
 from sealproof.reports._checks import is_command
-from sealproof.reports._page import build, headline
+from sealproof.reports._page import build, headline, scope_views
 
 if TYPE_CHECKING:
     from sealproof.compliance.catalogue import Catalogue
@@ -22,7 +22,8 @@ def _without(run: RunResult, *statuses: Status) -> RunResult:
 
 
 def _page(run: RunResult, catalogue: Catalogue) -> Page:
-    return build(run, catalogue, signer="", digest="")
+    scopes = scope_views(run, catalogue)
+    return build(run, catalogue, signer="", digest="", scopes=scopes, files={}, most=100)
 
 
 @pytest.mark.parametrize(

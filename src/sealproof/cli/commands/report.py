@@ -38,6 +38,7 @@ def configure(parser: Parser) -> None:
         "--key", metavar="FILE", action="append", default=[], help="verify, merge: pinned public keys (repeatable)"
     )
     parser.add_argument("--previous", metavar="FILE", default="", help="verify: the predecessor's attestation")
+    parser.add_argument("--max-age-hours", metavar="N", type=int, default=0, help="verify: refuse an older report")
     parser.add_argument("--chain", action="store_true", help="verify: every run kept below the directory")
     parser.add_argument("--cadence-hours", metavar="N", type=int, default=0, help="verify --chain: the longest gap")
     parser.add_argument("--from", dest="first", metavar="DAY", default="", help="pin: first day, in UTC")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealproof.cli.arguments import Arguments
+    from sealproof.findings import RunResult
 
 
 def verify_one(path: Path, args: Arguments) -> int:
@@ -25,6 +26,7 @@ def verify_one(path: Path, args: Arguments) -> int:
     trusted = pins(args.key, "verify")
     previous = read(args.previous) if args.previous else None
     run = verify(path, trusted, previous=previous)
+    _young_enough(run, args.max_age_hours)
     outcome = verdict(run.results, run.gate)
     code = int(outcome.exit_code)
     if args.json:
@@ -60,6 +62,14 @@ def verify_chain(path: Path, args: Arguments) -> int:
         told = console.counted(len(links), "run")
         console.answer(f"verified: {told}, {first.number} to {last.number}, each names the one before")
     return 0
+
+
+def _young_enough(run: RunResult, hours: int) -> None:
+    # A true report of last month, put in the place of today's, verifies: only its age gives it away.
+    age = (time.time_ns() // 1_000_000 - run.ended) // 3_600_000
+    if hours and age >= hours:
+        message = f"the report is true and {age} h old, {hours} h are allowed: an earlier run was put in its place"
+        raise EvidenceRejected(message, hint="fetch the newest report, or run the checks again", names=(run.run_id,))
 
 
 def pin(paths: Sequence[str], *, first: str, last: str) -> str:
