@@ -116,6 +116,10 @@ class RotationRefused(CallerError):
     """A rotation cannot begin or go on in the way that was asked for."""
 
 
+class GraceNotOver(CallerError):
+    """A key is still in the time that hosts were given to take up its successor; nothing was destroyed."""
+
+
 class OnLegalHold(CallerError):
     """The audit log is on legal hold: nothing of it is pruned."""
 

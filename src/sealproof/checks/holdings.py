@@ -19,7 +19,7 @@ from sealproof.envelope.parse import Envelope, parse
 from sealproof.errors import KeyMissing, SealproofError
 from sealproof.findings import Finding, not_evaluated
 from sealproof.loader.files import open_root
-from sealproof.loader.storekeys import kek_of, master_of, read_tenant_file
+from sealproof.loader.storekeys import master_of, proved_owner
 from sealproof.loader.tenant import file_name
 from sealproof.signing import SEED_BYTES, SigningKey, public_from_pem
 
@@ -168,11 +168,11 @@ def _signing_key(directory: Directory, name: str, stem: str, path: str) -> HeldK
 
 
 def _tenant_keys(target: Target, keys: Directory, tenant: str) -> Iterator[HeldKey]:
-    owner = read_tenant_file(keys, tenant)
-    if owner is None:
+    proved = proved_owner(keys, tenant)
+    if proved is None:
         return  # it went away meanwhile
+    owner, kek = proved
     yield HeldKey(SALT, tenant_path(tenant), owner.salt, tenant=tenant)
-    kek = kek_of(keys, owner)
     current = _envelopes(target, tenant)
     for envelope in current.values():
         path = f"tenants/{tenant}/{file_name(envelope.environment)}"

@@ -223,6 +223,23 @@ def add_reader(unlocked: Unlocked, public: bytes, *, writer: SigningKey, now: in
     )
 
 
+def sign_again(unlocked: Unlocked, *, writer: SigningKey, now: int) -> bytes:
+    """Return the next generation with every line as it is, signed by `writer`."""
+    envelope = unlocked.envelope
+    return finish(
+        [envelope.header_line, envelope.key_line]
+        + [reader.line for reader in envelope.readers]
+        + [entry.line for entry in envelope.entries],
+        unlocked.dek,
+        envelope.scope,
+        writer,
+        generation=envelope.generation + 1,
+        seals=envelope.seals,
+        saved=now,
+        expires=envelope.expires,
+    )
+
+
 def stored(unlocked: Unlocked) -> dict[str, SealedValue]:
     """Return every value of an open file with its version and time, ready for `rekey`. Raises CannotOpen."""
     values = unlocked.values()

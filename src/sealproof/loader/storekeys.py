@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.envelope.keyfile import KeyLine
 from sealproof.envelope.keytree import TENANT_FILE_MAX, MasterFile, TenantFile
-from sealproof.errors import ConfigurationError, KeyMissing, LimitExceeded, MalformedFile
+from sealproof.errors import CannotOpen, ConfigurationError, KeyMissing, LimitExceeded, MalformedFile
 from sealproof.loader import keys
 from sealproof.loader.files import at
 from sealproof.signing import public_from_pem, sha256
@@ -18,6 +18,8 @@ from sealproof.signing import public_from_pem, sha256
 if TYPE_CHECKING:
     from sealproof.loader.files import Directory
 
+MASTER = "master.key"
+NEXT = ".next"  # behind the name of a file that waits for the next master
 _MASTER_MAX = 4096  # bytes
 _PEM_MAX = 4096  # bytes
 
@@ -44,10 +46,10 @@ def key_lines(root: Directory, tenant: str, environment: str) -> tuple[KeyLine, 
         return None
     with keyring:
         keyring.check_private()
-        owner = read_tenant_file(keyring, tenant)
-        if owner is None:
+        proved = proved_owner(keyring, tenant)
+        if proved is None:
             return None
-        kek = kek_of(keyring, owner)
+        owner, kek = proved
         writers = pinned_writers(keyring)
         records = [record for record in owner.epochs if record.environment == environment]
         return tuple(
@@ -58,20 +60,50 @@ def key_lines(root: Directory, tenant: str, environment: str) -> tuple[KeyLine, 
         )
 
 
-def read_tenant_file(keyring: Directory, tenant: str) -> TenantFile | None:
-    """Return the parsed `tenant_keys/<tenant>.key`; None if there is none."""
+def proved_owner(keyring: Directory, tenant: str) -> tuple[TenantFile, bytes] | None:
+    """Return a tenant's key file that the present master proves, with its key-encrypting key; None if there is none.
+
+    While a new master is taken into use, the file under it may still lie beside the old one (`<tenant>.key.next`),
+    and a reader without the lock may meet one half of the change: it looks again. Raises CannotOpen.
+    """
+    seen: bytes | None = None
+    while True:
+        owner = read_tenant_file(keyring, tenant)
+        if owner is None:
+            return None
+        try:
+            return owner, kek_of(keyring, owner)
+        except CannotOpen:
+            waiting = read_tenant_file(keyring, tenant, suffix=NEXT)
+            if waiting is not None and (found := _proved(keyring, waiting)):
+                return found
+            now = owner.mac + sha256(keyring.read(MASTER, limit=_MASTER_MAX, private=True) or b"")
+            if now == seen:
+                raise
+            seen = now
+
+
+def _proved(keyring: Directory, owner: TenantFile) -> tuple[TenantFile, bytes] | None:
+    try:
+        return owner, kek_of(keyring, owner)
+    except CannotOpen:
+        return None  # prepared for a master that is not in use
+
+
+def read_tenant_file(keyring: Directory, tenant: str, *, suffix: str = "") -> TenantFile | None:
+    """Return the parsed `tenant_keys/<tenant>.key`, not yet proved; None if there is none."""
     directory = keyring.enter("tenant_keys")
     if directory is None:
         return None
     with directory:
         directory.check_private()
-        text = directory.read(f"{tenant}.key", limit=TENANT_FILE_MAX, private=True)
+        text = directory.read(f"{tenant}.key{suffix}", limit=TENANT_FILE_MAX, private=True)
     if text is None:
         return None
     try:
         return TenantFile.parse(text, tenant=tenant)
     except (MalformedFile, LimitExceeded) as exc:
-        raise at(f"{keyring.path}/tenant_keys/{tenant}.key", exc, hint=_RESTORE) from None
+        raise at(f"{keyring.path}/tenant_keys/{tenant}.key{suffix}", exc, hint=_RESTORE) from None
 
 
 def kek_of(keyring: Directory, owner: TenantFile) -> bytes:
@@ -91,7 +123,7 @@ def master_of(keyring: Directory) -> bytes:
 
     Raises KeyMissing without master file or passphrase, ConfigurationError for a passphrase over a random master.
     """
-    text = keyring.read("master.key", limit=_MASTER_MAX, private=True)
+    text = keyring.read(MASTER, limit=_MASTER_MAX, private=True)
     if text is None:
         message = f"{keyring.path} has no master.key"
         raise KeyMissing(message, hint="restore keys/ from its backup, or set SEALPROOF_KEY_FILE")

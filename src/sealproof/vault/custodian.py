@@ -22,6 +22,7 @@ from sealproof.errors import (
 )
 from sealproof.loader.names import refuse_dangerous
 from sealproof.loader.tenant import Place, malformed, open_tenant
+from sealproof.vault.journal import nothing
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.store.local import LocalStore
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from sealproof.envelope.cipher import Random
+    from sealproof.envelope.seal import EpochKey
+    from sealproof.vault.journal import Reached
 
 DAY = 86_400  # seconds
 
@@ -61,10 +64,11 @@ class Custodian:
         iterations: int | None = None,
         clock: Callable[[], float] = time.time,
         random: Random = os.urandom,
+        reached: Reached = nothing,
     ) -> None:
         cost = {} if iterations is None else {"iterations": iterations}
         self.store = LocalStore(root)
-        self.keyring = Keyring(root, clock=clock, random=random, **cost)
+        self.keyring = Keyring(root, clock=clock, random=random, reached=reached, **cost)
         self._clock = clock
         self._random = random
 
@@ -167,12 +171,37 @@ class Custodian:
         if public not in readers:
             message = f"{tenant}/{environment} has no such recipient"
             raise UnknownSecret(message, hint=f"sealproof recipient list {tenant} --environment {environment}")
-        return self._rekey(unlocked, [reader for reader in readers if reader != public], rotate=False)
+        key = self.keyring.ensure_epoch(tenant, environment)
+        return self.reseal(unlocked, key, readers=[reader for reader in readers if reader != public])
 
-    def rotate_epoch(self, tenant: str, environment: str) -> Change:
-        """Seal the file under a new epoch key. The old epoch opens old copies until `Keyring.drop_epochs`."""
+    def reseal(self, unlocked: Unlocked, epoch_key: EpochKey, *, readers: list[bytes] | None = None) -> Change:
+        """Seal every value again under a new data key and `epoch_key`; versions and ages stay.
+
+        `readers` defaults to the file's own. Raises Changed if the file is no longer the one that was opened.
+        """
+        data = sealing.rekey(
+            unlocked,
+            sealing.stored(unlocked),
+            epoch_key,
+            writer=self.keyring.signing_key("writer"),
+            now=int(self._clock()),
+            readers=readers,
+            random=self._random,
+        )
+        return self._save(unlocked.envelope, data, unlocked.envelope.tenant, unlocked.envelope.environment)
+
+    def sign_again(self, tenant: str, environment: str) -> Change:
+        """Let the store's present writer sign a file as it is: one generation more."""
         unlocked = self.open(tenant, environment)
-        return self._rekey(unlocked, [reader.public for reader in unlocked.envelope.readers], rotate=True)
+        writer = self.keyring.signing_key("writer")
+        data = sealing.sign_again(unlocked, writer=writer, now=int(self._clock()))
+        return self._save(unlocked.envelope, data, tenant, environment)
+
+    def rotate_epoch(self, tenant: str, environment: str, *, grace_days: int = 0) -> Change:
+        """Seal the file under a new epoch key: see `vault.keys.epochs`."""
+        from sealproof.vault.keys.epochs import Epochs  # noqa: PLC0415 - which is written on top of this class
+
+        return Epochs(self).rotate(tenant, environment, grace_days=grace_days)
 
     def merge(self, base: bytes, ours: bytes, theirs: bytes, *, tenant: str, environment: str) -> bytes:
         """Return the merge of two edits, for the version-control driver. Nothing is written here.
@@ -202,21 +231,6 @@ class Custodian:
             now=int(self._clock()),
             expires=expires,
             epoch_key=self.keyring.ensure_epoch(tenant, environment),
-            random=self._random,
-        )
-        return self._save(unlocked.envelope, data, tenant, environment)
-
-    def _rekey(self, unlocked: Unlocked, readers: list[bytes], *, rotate: bool) -> Change:
-        tenant, environment = unlocked.envelope.tenant, unlocked.envelope.environment
-        writer = self.keyring.signing_key("writer")
-        make = self.keyring.next_epoch if rotate else self.keyring.ensure_epoch
-        data = sealing.rekey(
-            unlocked,
-            sealing.stored(unlocked),
-            make(tenant, environment),
-            writer=writer,
-            now=int(self._clock()),
-            readers=readers,
             random=self._random,
         )
         return self._save(unlocked.envelope, data, tenant, environment)

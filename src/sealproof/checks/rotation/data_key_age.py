@@ -17,7 +17,7 @@ from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.envelope.freshness import CLOCK_SKEW
 from sealproof.findings import Age, Finding, failed, passed
-from sealproof.loader.storekeys import kek_of, read_tenant_file
+from sealproof.loader.storekeys import proved_owner
 from sealproof.vault.custodian import DAY
 
 if TYPE_CHECKING:
@@ -51,12 +51,11 @@ def _created(view: TenantView, epoch: int) -> int:
     """Return when the file's epoch key was made, from the proved ledger. Raises NoEvidence."""
     tenant, environment = view.scope.tenant, view.scope.environment
     with keyring_of(view.target.root) as keys:
-        owner = read_tenant_file(keys, tenant)
-        if owner is None:
+        proved = proved_owner(keys, tenant)
+        if proved is None:
             message = f"{tenant_path(tenant)} is not there: the ledger says when a key was made"
             raise NoEvidence(message, hint="restore keys/ from its backup")
-        kek_of(keys, owner)
-    for record in owner.epochs:
+    for record in proved[0].epochs:
         if (record.environment, record.epoch) == (environment, epoch):
             return record.created
     message = f"{tenant_path(tenant)} does not know epoch {epoch} of {environment}, which the file names"

@@ -1,33 +1,50 @@
-"""Make, export and renew keys.
+"""Make, export, renew, destroy and list keys.
 
 sealproof key init --writer                     one more key that may write this store's files
 sealproof key init --recipient FILE             an X25519 identity of your own; prints its public key
 sealproof key export TENANT --output FILE       what a host needs to open one environment
-sealproof key rotate TENANT                     seal under a new epoch key; the old one still opens old copies
-sealproof key destroy TENANT                    destroy every epoch key but the newest
+sealproof key rotate TENANT [--grace DAYS]      seal under a new epoch key; the old one still opens old copies
+sealproof key destroy TENANT [--now]            destroy the old epoch keys whose grace is over; --due: of every tenant
+sealproof key rotate-master [--passphrase]      wrap every tenant's keys under a new master
+sealproof key roll writer|report|journal        replace a signing key; --finish: every host has its new key file
+sealproof key erase TENANT --confirm TENANT     destroy a tenant's keys, then its files; leaves a signed tombstone
+sealproof key ledger                            every key with its purpose, state and dates
+sealproof key resume [--abandon]                finish (or give up) what was broken off
 sealproof key rewrap TENANT                     wrap a tenant's keys anew at the present cost
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import time
+from getpass import getpass
 from typing import TYPE_CHECKING
 
-from sealproof.cli import arguments, console
+from sealproof.cli import arguments, console, key_table
 from sealproof.cli.changes import report
 from sealproof.cli.private_file import write_private
+from sealproof.cli.progress import Progress
+from sealproof.cli.recorded import recorded
 from sealproof.envelope import cipher
 from sealproof.envelope.grammar import KEY_BYTES, encode
 from sealproof.envelope.keyfile import KeyLine
-from sealproof.errors import CallerError
+from sealproof.errors import CallerError, GraceNotOver
 from sealproof.signing import fingerprint
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.inventory import this_user
+from sealproof.vault.keys.epochs import Epochs
+from sealproof.vault.keys.erasure import Erasure
+from sealproof.vault.keys.ledger import read_ledger
+from sealproof.vault.keys.life import KeyLife
+from sealproof.vault.keys.master import MasterRotation
+from sealproof.vault.keys.signers import EXPORT, Signers
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
 
-ACTIONS = ("init", "export", "rotate", "destroy", "rewrap")
+_PASSPHRASE_MAX = 4096  # bytes
 
 
 def configure(parser: Parser) -> None:
@@ -35,20 +52,26 @@ def configure(parser: Parser) -> None:
     parser.add_argument("action", metavar="ACTION", choices=ACTIONS, help=" | ".join(ACTIONS))
     parser.add_argument("tenant", metavar="TENANT", nargs="?", default="")
     arguments.add_environment(parser)
+    arguments.add_json(parser)
     parser.add_argument("--output", metavar="FILE", default="", help="export: a new file, readable by you alone")
     parser.add_argument("--writer", action="store_true", help="init: make a writer key")
     parser.add_argument("--recipient", metavar="FILE", default="", help="init: write a new X25519 identity to FILE")
+    parser.add_argument("--grace", metavar="DAYS", type=int, default=0, help="rotate: keep the old key so long (0)")
+    parser.add_argument("--now", action="store_true", help="destroy: although the grace is not over")
+    parser.add_argument("--due", action="store_true", help="destroy: of every tenant, whatever is due")
+    parser.add_argument("--passphrase", action="store_true", help="rotate-master: stretch it from standard input")
+    parser.add_argument("--finish", action="store_true", help="roll writer: every host has the new key file")
+    parser.add_argument("--confirm", metavar="TENANT", default="", help="erase: the tenant's name once more")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="erase: stands in the tombstone")
+    parser.add_argument("--abandon", action="store_true", help="resume: put things back instead")
 
 
 def run(args: Arguments) -> int:
     """Do one of the actions."""
-    if args.action == "init":
-        return _init(args)
-    if not args.tenant:
+    if args.action in _TENANT_ACTIONS and not args.tenant and not args.due:
         message = f"key {args.action} needs a tenant"
         raise CallerError(message, hint=f"sealproof key {args.action} TENANT")
-    actions = {"export": _export, "rotate": _rotate, "destroy": _destroy, "rewrap": _rewrap}
-    return actions[args.action](args)
+    return ACTIONS[args.action](args)
 
 
 def _init(args: Arguments) -> int:
@@ -59,10 +82,11 @@ def _init(args: Arguments) -> int:
         writers = tuple(public for name, public in publics.items() if name.startswith("writer"))
         write_private(args.recipient, KeyLine("x25519", private, writers).to_line() + "\n")
         console.say(f"wrote {args.recipient}; hand out only the public key below: sealproof recipient add TENANT KEY")
-        console.answer(encode(cipher.reader_public(private)))
+        _answer(args, encode(cipher.reader_public(private)), public=encode(cipher.reader_public(private)))
     elif args.writer:
-        key = keyring.new_signing_key("writer")
-        console.answer(f"writer {fingerprint(key.public)}")
+        with recorded(args.root, "key.writer"):
+            key = keyring.new_signing_key("writer")
+        _answer(args, f"writer {fingerprint(key.public)}", writer=fingerprint(key.public))
         console.say("hosts that shall trust it need their key files again: sealproof key export TENANT --output FILE")
     else:
         message = "key init makes a writer or a recipient key; a store's first keys come with `sealproof init`"
@@ -83,39 +107,184 @@ def _export(args: Arguments) -> int:
         message = "key export needs a file to write to"
         raise CallerError(message, hint="sealproof key export TENANT --environment E --output FILE")
     environment = arguments.environment_of(args)
-    lines = _custodian(args).keyring.key_lines(args.tenant, environment)
-    write_private(args.output, "".join(line.to_line() + "\n" for line in lines))
-    console.answer(f"wrote {args.output}: opens {args.tenant}/{environment}, and nothing else")
+    keyring = _custodian(args).keyring
+    with recorded(args.root, "key.export", tenant=args.tenant, environment=environment):
+        lines = keyring.key_lines(args.tenant, environment)
+        epochs = [line.epoch for line in lines]
+        keyring.journal.note(EXPORT, f"{args.tenant}/{environment}", epochs=epochs)
+        write_private(args.output, "".join(line.to_line() + "\n" for line in lines))
+    _answer(args, f"wrote {args.output}: opens {args.tenant}/{environment}, and nothing else", epochs=epochs)
     console.say(f"on the host: SEALPROOF_KEY_FILE={args.output}, mode 0600, outside the project")
     return 0
 
 
 def _rotate(args: Arguments) -> int:
     environment = arguments.environment_of(args)
-    change = _custodian(args).rotate_epoch(args.tenant, environment)
-    report(f"{args.tenant}/{environment}", change)
+    where = f"{args.tenant}/{environment}"
+    custodian = _custodian(args)
+    with recorded(args.root, "key.rotate", tenant=args.tenant, environment=environment) as numbers:
+        change = Epochs(custodian).rotate(args.tenant, environment, grace_days=args.grace)
+        numbers["generation"] = change.generation
+        numbers["key_epoch"] = custodian.envelope(args.tenant, environment).epoch
+    if args.json:
+        console.answer_json({"scope": where, "epoch": numbers["key_epoch"], "generation": change.generation})
+    else:
+        report(where, change)
     console.say("hosts need their key files again before this file reaches them: sealproof key export")
     console.say(f"once they have: sealproof key destroy {args.tenant} --environment {environment}")
     return 0
 
 
 def _destroy(args: Arguments) -> int:
+    if args.due:
+        return _destroy_due(args)
     environment = arguments.environment_of(args)
     custodian = _custodian(args)
-    epoch = custodian.open(args.tenant, environment).envelope.epoch
-    gone = custodian.keyring.drop_epochs(args.tenant, environment, before=epoch)
-    if gone:
-        console.answer(f"destroyed the keys of epoch {', '.join(map(str, gone))}; epoch {epoch} stays")
+    gone = _destroyed(args, custodian, args.tenant, environment)
+    epoch = custodian.envelope(args.tenant, environment).epoch
+    text = (
+        f"destroyed the keys of epoch {', '.join(map(str, gone))}; epoch {epoch} stays"
+        if gone
+        else f"nothing to destroy: epoch {epoch} is the only one"
+    )
+    _answer(args, text, destroyed=gone, epoch=epoch)
+    return 0
+
+
+def _destroyed(args: Arguments, custodian: Custodian, tenant: str, environment: str) -> list[int]:
+    with recorded(args.root, "key.destroy", tenant=tenant, environment=environment) as numbers:
+        gone = Epochs(custodian).destroy(tenant, environment, despite_grace=args.now)
+        numbers["count"] = len(gone)
+    return gone
+
+
+def _destroy_due(args: Arguments) -> int:
+    custodian = _custodian(args)
+    scopes = [(tenant, place) for tenant in custodian.store.tenants() for place in custodian.store.environments(tenant)]
+    destroyed: dict[str, list[int]] = {}
+    with Progress("destroying") as progress:
+        for tenant, environment in scopes:
+            try:
+                gone = Epochs(custodian).destroy(tenant, environment, despite_grace=args.now)
+            except GraceNotOver:
+                gone = []
+            if gone:
+                with recorded(args.root, "key.destroy", tenant=tenant, environment=environment) as numbers:
+                    numbers["count"] = len(gone)
+                destroyed[f"{tenant}/{environment}"] = gone
+            progress.advance(len(scopes), f"{tenant}/{environment}")
+    count = sum(map(len, destroyed.values()))
+    _answer(args, f"destroyed {count} epoch keys of {len(destroyed)} files", destroyed=destroyed)
+    return 0
+
+
+def _rotate_master(args: Arguments) -> int:
+    passphrase = _passphrase() if args.passphrase else None
+    with Progress("wrapping") as progress, recorded(args.root, "key.rotate-master") as numbers:
+        numbers["count"] = MasterRotation(_custodian(args).keyring, advance=progress.advance).rotate(
+            passphrase=passphrase
+        )
+    _answer(args, f"a new master wraps the keys of {numbers['count']} tenants", tenants=numbers["count"])
+    console.say("backups of keys/ still hold the old one, and open with it: let them age out, and make a new backup")
+    console.say(
+        "MASTER_SECRET_KEY is the new passphrase from now on" if passphrase else "unset MASTER_SECRET_KEY, if set"
+    )
+    return 0
+
+
+def _passphrase() -> str:
+    if sys.stdin.isatty():
+        first, second = getpass("new master passphrase: "), getpass("the same again: ")
+        if first != second:
+            message = "the two differ, so nothing was changed"
+            raise CallerError(message, hint="type it again, or pipe it in")
+        return first
+    text = sys.stdin.buffer.read(_PASSPHRASE_MAX).decode(errors="surrogateescape").removesuffix("\n")
+    if not text:
+        message = "no passphrase on standard input"
+        raise CallerError(message, hint='printf %s "$NEW" | sealproof key rotate-master --passphrase')
+    return text
+
+
+def _roll(args: Arguments) -> int:
+    signers = Signers(_custodian(args))
+    with recorded(args.root, "key.roll"):
+        operation = signers.finish(args.tenant) if args.finish else signers.roll(args.tenant)
+    exported = signers.exported() if args.tenant == "writer" else []
+    if operation.is_over:
+        text = f"{args.tenant} {operation.text('new')} signs from now on; {operation.text('old')} only verifies"
     else:
-        console.answer(f"nothing to destroy: epoch {epoch} is the only one")
+        text = f"the next {args.tenant} key is made and pinned beside the present one"
+    _answer(args, text, purpose=args.tenant, finished=operation.is_over, hand_out=exported)
+    if not operation.is_over:
+        for scope in exported:
+            tenant, environment = scope.split("/")
+            console.say(f"hand out again: sealproof key export {tenant} --environment {environment} --output FILE")
+        console.say("also to every other holder of a key file of this store")
+        console.say(f"once all have it: sealproof key roll {args.tenant} --finish")
+    return 0
+
+
+def _erase(args: Arguments) -> int:
+    if args.confirm != args.tenant:
+        message = f"erasing {args.tenant} cannot be undone, and was not confirmed"
+        raise CallerError(message, hint=f"sealproof key erase {args.tenant} --confirm {args.tenant}")
+    with recorded(args.root, "tenant.erase"):
+        path = Erasure(_custodian(args), subject=this_user()).erase(args.tenant, reason=args.reason)
+    _answer(args, f"erased {args.tenant}: {path} says what was destroyed", tombstone=path)
+    console.say("backups of the whole store still hold its keys until they have aged out: sealproof backup list")
+    return 0
+
+
+def _ledger(args: Arguments) -> int:
+    ledger = read_ledger(_custodian(args))
+    if args.json:
+        console.answer_json(key_table.as_data(ledger))
+    else:
+        key_table.show(ledger, now=int(time.time()))
+    return int(bool(ledger.problems))
+
+
+def _resume(args: Arguments) -> int:
+    life = KeyLife(_custodian(args), subject=this_user())
+    done = []
+    for operation in life.unfinished():
+        with recorded(args.root, "key.abandon" if args.abandon else "key.resume"):
+            (life.abandon if args.abandon else life.resume)(operation)
+        done.append(f"{operation.kind} of {operation.scope}")
+    verb = "gave up" if args.abandon else "carried on"
+    _answer(args, f"{verb}: {', '.join(done)}" if done else "nothing is unfinished", operations=done)
     return 0
 
 
 def _rewrap(args: Arguments) -> int:
-    iterations = _custodian(args).keyring.rewrap(args.tenant)
-    console.answer(f"wrapped the keys of {args.tenant} anew at {iterations} iterations")
+    with recorded(args.root, "key.rewrap", tenant=args.tenant):
+        iterations = _custodian(args).keyring.rewrap(args.tenant)
+    _answer(args, f"wrapped the keys of {args.tenant} anew at {iterations} iterations", iterations=iterations)
     return 0
+
+
+def _answer(args: Arguments, text: str, **data: object) -> None:
+    if args.json:
+        console.answer_json(data)
+    else:
+        console.answer(text)
 
 
 def _custodian(args: Arguments) -> Custodian:
     return Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
+
+
+ACTIONS = {
+    "init": _init,
+    "export": _export,
+    "rotate": _rotate,
+    "destroy": _destroy,
+    "rotate-master": _rotate_master,
+    "roll": _roll,
+    "erase": _erase,
+    "ledger": _ledger,
+    "resume": _resume,
+    "rewrap": _rewrap,
+}
+_TENANT_ACTIONS = frozenset(("export", "rotate", "destroy", "roll", "erase", "rewrap"))

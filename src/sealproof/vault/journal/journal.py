@@ -98,6 +98,17 @@ class Journal:
             found = [operation.copy() for operation in self._read.open.values()]
         return [one for one in found if kind in ("", one.kind) and scope in ("", one.scope)]
 
+    def history(self, kind: str = "", scope: str = "") -> list[Operation]:
+        """Return every operation and note there ever was, finished or not, oldest first, its lines taken together."""
+        found: dict[str, Operation] = {}
+        for line in self.entries():
+            if kind in ("", line.kind) and scope in ("", line.scope):
+                if line.operation in found:
+                    found[line.operation].take(line)
+                else:
+                    found[line.operation] = Operation(self, line)
+        return list(found.values())
+
     def entries(self) -> Iterator[Entry]:
         """Yield every line, oldest first, its chain and newest signature proved before the first is given out."""
         yield from self._all(every_signature=False)

@@ -21,7 +21,7 @@ def nothing(point: str) -> None:
 class Operation:
     """What was begun and is neither done nor abandoned. Made by `Journal.begin` and `Journal.unfinished`."""
 
-    __slots__ = ("_journal", "begun", "events", "facts", "fence", "id", "kind", "scope")
+    __slots__ = ("_journal", "at", "begun", "events", "facts", "fence", "id", "kind", "scope")
 
     def __init__(self, journal: Journal, entry: Entry) -> None:
         self._journal = journal
@@ -29,7 +29,9 @@ class Operation:
         self.kind = entry.kind
         self.scope = entry.scope
         self.begun = entry.at
-        """Unix seconds."""
+        """Unix seconds, of the first line."""
+        self.at = entry.at
+        """Unix seconds, of the newest line."""
         self.events: tuple[str, ...] = ()
         """In their order, `begin` first; the side effect of the last one may or may not have happened."""
         self.facts: dict[str, Fact] = {}
@@ -59,6 +61,16 @@ class Operation:
         """Return a fact that is a number; 0 where there is none."""
         found = self.facts.get(fact, 0)
         return found if isinstance(found, int) else 0
+
+    def numbers(self, fact: str) -> list[int]:
+        """Return a fact that is a list of numbers; none where there is none."""
+        found = self.facts.get(fact, [])
+        return [item for item in found if isinstance(item, int)] if isinstance(found, list) else []
+
+    def texts(self, fact: str) -> list[str]:
+        """Return a fact that is a list of texts; none where there is none."""
+        found = self.facts.get(fact, [])
+        return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
 
     def has(self, event: str) -> bool:
         """Tell whether a line with `event` was written."""
@@ -93,6 +105,7 @@ class Operation:
         self.events = (*self.events, entry.event)
         self.facts = {**self.facts, **entry.facts}
         self.fence = entry.seq
+        self.at = entry.at
 
     def copy(self) -> Operation:
         """Return one that stays behind when another process writes on. For the journal's own use."""

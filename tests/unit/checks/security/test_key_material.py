@@ -60,7 +60,7 @@ def seal(custodian, tenant: str, random=os.urandom) -> None:
 def test_a_new_store_passes(store, run_check):
     result = run_check(store, "SEC-009")
     assert result.status is Status.PASS
-    assert result.findings[0].observed == "8 keys in use are strong; 0 of earlier epochs are not in use"
+    assert result.findings[0].observed == "9 keys in use are strong; 0 of earlier epochs are not in use"
 
 
 @pytest.mark.parametrize("kind", WEAK)

@@ -44,7 +44,7 @@ def set_access_list(path, name: str, value: bytes) -> None:
 def test_a_new_store_is_private(store, run_check):
     result = run_check(store, "SEC-006")
     assert result.status is Status.PASS
-    assert result.findings[0].observed == "22 files and directories are private"
+    assert result.findings[0].observed == "25 files and directories are private"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666, 0o777, 0o700, 0o620, 0o4600])

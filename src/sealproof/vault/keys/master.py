@@ -1,0 +1,146 @@
+"""A new master: every tenant's keys wrapped under it beside the old wraps, then one rename that makes it the master.
+
+    next    keys/master.key.next is written
+    wrap    keys/tenant_keys/<tenant>.key.next, one a tenant: the same epoch keys under the next master
+    flip    master.key.next becomes master.key: before this rename the old master opens all, behind it the new one
+    drop    each <tenant>.key.next takes the place of <tenant>.key, and what was there is overwritten
+
+A reader who finds that `<tenant>.key` is not under the present master looks beside it
+(`loader/storekeys.py`), so there is no moment without an answer. Killed before the flip, the next call
+begins the wraps anew; behind it, it only finishes the renames, and needs no master for that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealproof.errors import DataError, KeyMissing, OperationUnderWay
+from sealproof.loader.storekeys import MASTER, NEXT, proved_owner, read_tenant_file
+from sealproof.vault.keys.keyring import tenants_of
+from sealproof.vault.keys.overwrite import destroy, replace_overwriting, take_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sealproof.envelope.keytree import MasterFile
+    from sealproof.loader.files import Directory
+    from sealproof.vault.journal import Operation
+    from sealproof.vault.keys.keyring import Keyring
+
+    Advance = Callable[[int, str], None]
+
+ROTATE = "master.rotate"
+SCOPE = "master"
+
+
+def _silent(total: int, item: str) -> None:
+    """Tell nobody of progress."""
+
+
+class MasterRotation:
+    """Changes the master of one store. `advance` is told of each tenant that is wrapped."""
+
+    def __init__(self, keyring: Keyring, *, advance: Advance = _silent) -> None:
+        self._keyring = keyring
+        self._journal = keyring.journal
+        self._advance = advance
+
+    def rotate(self, *, passphrase: str | None = None) -> int:
+        """Take a new master into use, random or stretched from `passphrase`; return how many tenants have keys.
+
+        A rotation that was broken off is finished: from the beginning if the old master is still in force (then
+        `passphrase` counts), else with the new one as it is.
+
+        Raises WeakKey, CannotOpen if a tenant's keys do not open (nothing has changed then), OperationUnderWay.
+        """
+        with self._journal.lease(SCOPE):
+            master = self._keyring.new_master(passphrase)
+            form = "random" if passphrase is None else "passphrase"
+            found = self._journal.unfinished(ROTATE)
+            operation = found[0] if found else self._journal.begin(ROTATE, SCOPE, form=form)
+            if not self._has_flipped(operation):
+                operation.step("next", form=form, before=self._keyring.master_created())
+                self._change(operation, master, master.key if passphrase is None else master.stretch(passphrase))
+            return self._drop(operation)
+
+    def resume(self, operation: Operation) -> None:
+        """Finish a rotation that was broken off. Raises KeyMissing if the new passphrase is needed again."""
+        if operation.text("form") == "passphrase" and not self._has_flipped(operation):
+            message = "the new master's passphrase is needed to wrap the keys under it"
+            raise KeyMissing(message, hint="sealproof key rotate-master --passphrase")
+        self.rotate()
+
+    def abandon(self, operation: Operation) -> None:
+        """Give up while the old master is in force: what was prepared is destroyed. Raises OperationUnderWay."""
+        with self._journal.lease(SCOPE):
+            if self._has_flipped(operation):
+                message = "the new master is in force already, so there is nothing to give up"
+                raise OperationUnderWay(message, hint="sealproof key resume")
+            self._give_up(operation, "given up before the flip")
+
+    def _give_up(self, operation: Operation, reason: str) -> None:
+        with self._keyring.locked() as keys:
+            for tenant in tenants_of(keys):
+                with keys.make("tenant_keys") as directory:
+                    destroy(directory, f"{tenant}.key{NEXT}")
+            destroy(keys, f"{MASTER}{NEXT}")
+        operation.abandon(reason)
+
+    def _has_flipped(self, operation: Operation) -> bool:
+        with self._keyring.locked() as keys:
+            return operation.has("flip") and f"{MASTER}{NEXT}" not in keys.names()
+
+    def _change(self, operation: Operation, master: MasterFile, key: bytes) -> None:
+        """Wrap everything under the next master and make it the master."""
+        with self._keyring.locked() as keys:
+            keys.sweep()
+            replace_overwriting(keys, f"{MASTER}{NEXT}", master.to_bytes())
+            tenants = tenants_of(keys)
+        operation.step("wrap", tenants=len(tenants))
+        prepared: dict[str, bytes] = {}
+        try:
+            for tenant in tenants:
+                with self._keyring.locked() as keys:  # a tenant at a time: nobody else waits for all of them
+                    prepared[tenant] = self._wrap(keys, tenant, key)
+                operation.reached("wrap:tenant")
+                self._advance(len(tenants), tenant)
+            with self._keyring.locked() as keys:
+                self._complete(keys, key, prepared)
+                operation.step("flip")
+                take_place(keys, f"{MASTER}{NEXT}", MASTER)
+        except DataError as exc:
+            self._give_up(operation, type(exc).__name__)
+            raise
+
+    def _wrap(self, keys: Directory, tenant: str, key: bytes) -> bytes:
+        """Write a tenant's keys under the next master, and return what identifies the file they come from."""
+        proved = proved_owner(keys, tenant)
+        if proved is None:
+            return b""  # erased meanwhile
+        owner, kek = proved
+        epochs = [(record, owner.unwrap(kek, record)) for record in owner.epochs]
+        renewed, new_kek = self._keyring.under(key, owner, epochs)
+        with keys.make("tenant_keys") as directory:
+            replace_overwriting(directory, f"{tenant}.key{NEXT}", renewed.to_bytes(new_kek))
+        return owner.mac
+
+    def _complete(self, keys: Directory, key: bytes, prepared: dict[str, bytes]) -> None:
+        """Wrap again whose keys changed since, now that nobody else can change them."""
+        for tenant in tenants_of(keys):
+            owner = read_tenant_file(keys, tenant)
+            waiting = read_tenant_file(keys, tenant, suffix=NEXT)
+            if owner is not None and (waiting is None or prepared.get(tenant) != owner.mac):
+                self._wrap(keys, tenant, key)
+
+    def _drop(self, operation: Operation) -> int:
+        """Let each tenant's new file take the old one's place. One that was saved since has none waiting."""
+        operation.ensure("drop")
+        with self._keyring.locked() as keys:
+            tenants = tenants_of(keys)
+            with keys.make("tenant_keys") as directory:
+                for tenant in tenants:
+                    if f"{tenant}.key{NEXT}" in directory.names():
+                        take_place(directory, f"{tenant}.key{NEXT}", f"{tenant}.key")
+                        operation.reached("drop:tenant")
+        operation.done(tenants=len(tenants))
+        return len(tenants)

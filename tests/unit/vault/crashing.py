@@ -1,0 +1,106 @@
+"""Run an operation on copies of a store, once for each named point it passes, and kill it there.
+
+    python crashing.py SCENARIO TEMPLATE OUT [PICK]
+
+makes OUT/0, OUT/1, … from TEMPLATE and kills a process of its own in each: at its first point, its
+second, and so on, until one comes through. With PICK (a number) only one copy is made, and the process is
+killed at the point that PICK chooses. Prints the points as JSON, in their order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+import traceback
+
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys.epochs import Epochs
+from sealproof.vault.keys.erasure import Erasure
+from sealproof.vault.keys.life import KeyLife
+from sealproof.vault.keys.master import MasterRotation
+from sealproof.vault.keys.signers import Signers
+
+PASSPHRASE = "nine-lanterns-drift-past-the-quiet-harbour-42"
+
+
+def resume(custodian):
+    life = KeyLife(custodian, subject="user:tester")
+    for operation in life.unfinished():
+        life.resume(operation)
+
+
+SCENARIOS = {
+    "rotate": lambda custodian: Epochs(custodian).rotate("acme", "production"),
+    "destroy": lambda custodian: Epochs(custodian).destroy("acme", "production"),
+    "master": lambda custodian: MasterRotation(custodian.keyring).rotate(),
+    "passphrase": lambda custodian: MasterRotation(custodian.keyring).rotate(passphrase=PASSPHRASE),
+    "roll-report": lambda custodian: Signers(custodian).roll("report"),
+    "roll-journal": lambda custodian: Signers(custodian).roll("journal"),
+    "roll-writer": lambda custodian: Signers(custodian).roll("writer"),
+    "finish-writer": lambda custodian: Signers(custodian).finish("writer"),
+    "erase": lambda custodian: Erasure(custodian, subject="user:tester").erase("acme", reason="contract ended"),
+    "save": lambda custodian: custodian.seal("acme", "production", {"DB_PASSWORD": b"a-new-value-8812"}),
+    "resume": resume,
+}
+
+
+class Count:
+    def __init__(self, last):
+        self.points = []
+        self.last = last
+
+    def __call__(self, point):
+        self.points.append(point)
+        if len(self.points) == self.last + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(scenario, root, last):
+    """Return the points that a process of its own passed, or None if it was killed at point `last`."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        try:
+            reached = Count(last)
+            SCENARIOS[scenario](Custodian(root, reached=reached))
+            os.write(writer, json.dumps(reached.points).encode())
+        except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return None
+    if status:
+        sys.exit(f"{scenario} failed at {last}")
+    return json.loads(told)
+
+
+def main(scenario, template, out, pick=""):
+    os.makedirs(out, exist_ok=True)
+    for number in itertools.count():
+        copy = f"{out}/{number}"
+        shutil.copytree(template, copy)
+        points = run(scenario, copy, number if not pick else 1_000_000)
+        if points is None:
+            continue
+        shutil.rmtree(copy)
+        if pick and points:
+            shutil.copytree(template, copy)
+            run(scenario, copy, int(pick) % len(points))
+        elif pick:
+            shutil.copytree(template, copy)
+        sys.stdout.write(json.dumps(points))
+        return
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
