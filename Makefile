@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 # NIST's own reader of OSCAL, for one test. It pins jinja2, so it lives apart.
 TRESTLE := $(VENV)/trestle
 
-.PHONY: help demo test lint bench custody clean trestle
+.PHONY: help demo test lint bench faults custody clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   measure, side by side"
+	@echo "make faults  break and kill the audit log at every one of its file operations"
 	@echo "make custody eight processes write 200 secrets each, and lose none"
 
 $(VENV)/.ready: pyproject.toml
@@ -24,6 +25,9 @@ $(VENV)/.ready: pyproject.toml
 
 demo: $(VENV)/.ready
 	$(BIN)/python demo/run.py
+
+faults: $(VENV)/.ready
+	SEALPROOF_EVERY_FAULT=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/audit/test_crashes.py tests/unit/vault/audit/test_faults.py
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup
