@@ -22,6 +22,7 @@ from sealproof.loader.files import open_root
 from sealproof.loader.storekeys import master_of, proved_owner
 from sealproof.loader.tenant import file_name
 from sealproof.signing import SEED_BYTES, SigningKey, public_from_pem
+from sealproof.vault.audit.names import read_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _PEM_MAX = 4096  # bytes
 SALT, MASTER, EPOCH, DATA, WRITER = "salt", "master", "epoch key", "data key", "writer key"
 HANDED_OVER = "handed-over key"
+POLICY, AUDIT, AUDIT_NAMES = "policy key", "audit key", "audit name key"
+_AUDIT_STEM = "audit-"
 
 
 class HeldKey:
@@ -122,6 +125,7 @@ def held_keys(target: Target) -> Iterator[HeldKey | Finding]:
     with keyring_of(target.root) as keys:
         yield HeldKey(MASTER, "keys/master.key", master_of(keys))
         yield from _signing_keys(keys)
+        yield from _audit_keys(keys)
         for tenant in key_tenants(keys):
             try:
                 yield from _tenant_keys(target, keys, tenant)
@@ -161,10 +165,42 @@ def _signing_keys(keys: Directory) -> Iterator[HeldKey | Finding]:
 def _signing_key(directory: Directory, name: str, stem: str, path: str) -> HeldKey:
     text = directory.read(name, limit=_PEM_MAX, private=True) or b""
     purpose = f"{stem.partition('-')[0]} key"
+    tenant = stem.removeprefix(_AUDIT_STEM) if stem.startswith(_AUDIT_STEM) else ""
     if name.endswith(".pub"):
-        return HeldKey(purpose, path, b"", public=public_from_pem(text, name=path))
+        return HeldKey(purpose, path, b"", tenant=tenant, public=public_from_pem(text, name=path))
+    return HeldKey(purpose, path, _seed(text, path), tenant=tenant)
+
+
+def _seed(text: bytes, path: str) -> bytes:
     pem = SigningKey.from_pem(text, name=path).to_pem()
-    return HeldKey(purpose, path, a2b_base64(pem.split(b"\n")[1])[-SEED_BYTES:])
+    return a2b_base64(pem.split(b"\n")[1])[-SEED_BYTES:]
+
+
+def _audit_keys(keys: Directory) -> Iterator[HeldKey | Finding]:
+    """Yield each log's signing key, of the epoch under way, and the key that its names are digested under."""
+    audit = keys.enter("audit")
+    if audit is None:
+        return
+    with audit:
+        for tenant in filter(is_tenant, audit.names()):
+            directory = audit.enter(tenant)
+            if directory is None:
+                continue  # it went away meanwhile
+            with directory:
+                for name in directory.names():
+                    path = f"keys/audit/{tenant}/{name}"
+                    try:
+                        if name.endswith(".key"):
+                            yield _audit_key(directory, name, path, tenant)
+                    except SealproofError as exc:
+                        yield not_evaluated(path, f"cannot be read: {exc.message}", fix=exc.hint)
+
+
+def _audit_key(directory: Directory, name: str, path: str, tenant: str) -> HeldKey:
+    text = directory.read(name, limit=_PEM_MAX, private=True) or b""
+    if name.startswith("epoch-"):
+        return HeldKey(AUDIT, path, _seed(text, path), tenant=tenant)
+    return HeldKey(AUDIT_NAMES, path, read_key(text, name=path), tenant=tenant)
 
 
 def _tenant_keys(target: Target, keys: Directory, tenant: str) -> Iterator[HeldKey]:

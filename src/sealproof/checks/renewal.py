@@ -7,27 +7,47 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sealproof.checks.fixes import command
-from sealproof.checks.holdings import DATA, EPOCH, HANDED_OVER, MASTER, SALT, WRITER
+from sealproof.checks.holdings import AUDIT, AUDIT_NAMES, DATA, EPOCH, HANDED_OVER, MASTER, POLICY, SALT, WRITER
 
 if TYPE_CHECKING:
     from sealproof.checks.context import Context
     from sealproof.checks.holdings import HeldKey
 
 NEW_STORE = "make a new store with `sealproof init --root DIR`, seal every value into it, and hand out its keys"
-"""For the keys that no command replaces in place: the master, and the writer that every host pins."""
+"""For the keys that no command replaces in place: the master, the writer that every host pins, a log's name key."""
+
+_WORDS = {
+    SALT: ("key", "rewrap"),
+    AUDIT: ("audit", "seal"),
+    EPOCH: ("key", "rotate"),
+    DATA: ("key", "rotate"),
+    HANDED_OVER: ("key", "rotate"),
+}
 
 
 def renew(ctx: Context, key: HeldKey) -> str:
     """Return the command that gives this use of a key new bytes."""
-    if key.purpose == SALT:
-        return command(ctx, "key", "rewrap", key.tenant)
-    if key.purpose in (MASTER, WRITER):
+    if key.purpose in (MASTER, WRITER, AUDIT_NAMES):
         return NEW_STORE
-    if key.purpose in (EPOCH, DATA) or (key.purpose == HANDED_OVER and key.tenant):
-        return command(ctx, "key", "rotate", key.tenant, "--environment", key.environment)
-    if key.purpose == HANDED_OVER:
+    if key.purpose == HANDED_OVER and not key.tenant:
         return "sealproof key init --recipient FILE"
-    return _new_signing_key(os.path.join(ctx.target.root, key.resource))
+    if key.purpose == POLICY:
+        return _new_policy_key(ctx, os.path.join(ctx.target.root, key.resource))
+    words = _WORDS.get(key.purpose)
+    if words is None:
+        return _new_signing_key(os.path.join(ctx.target.root, key.resource))
+    where = ("--environment", key.environment) if key.environment else ()
+    return command(ctx, *words, key.tenant, *where)
+
+
+def _new_policy_key(ctx: Context, path: str) -> str:
+    """Let another key sign the policy before this one goes: nobody is let in by a policy that no pinned key signed."""
+    stem = path.removesuffix(".key").removesuffix(".pub")
+    another, sign = (
+        command(ctx, "access", "signer", "--output", "FILE"),
+        command(ctx, "access", "sign", "--key", "FILE"),
+    )
+    return f"{another} && {sign} && {shlex.join(('rm', '-f', f'{stem}.key', f'{stem}.pub'))}"
 
 
 def _new_signing_key(path: str) -> str:

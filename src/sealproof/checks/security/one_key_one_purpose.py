@@ -42,7 +42,7 @@ def one_key_one_purpose(ctx: Context) -> Iterator[Finding]:
     shared = [uses for uses in shared if any(key.in_use for key in uses)]
     yield from (_shared(ctx, uses) for uses in shared)
     if not shared:
-        tenants = {key.tenant for uses in holders.values() for key in uses.values() if key.tenant}
+        tenants = {key.tenant for uses in holders.values() for key in uses.values() if key.purpose == EPOCH}
         yield passed("keys/", f"{len(holders)} keys and salts of {len(tenants)} tenants, each with one use")
 
 

@@ -8,7 +8,7 @@ sealproof access role ROLE --add SUBJECT --remove SUBJECT  members of a role
 sealproof access owners SUBJECT …                          who may do everything; it must be an operating-system user
 sealproof access explain SUBJECT TENANT OPERATION [NAME]   which rule decides; exit 1 if the answer is no
 sealproof access approve SUBJECT TENANT OPERATION [NAME]   approve that somebody else does it, for --hours
-sealproof access sign | discard                            sign the change that waits, or drop it
+sealproof access sign | discard                            sign the change that waits (or the policy), or drop it
 sealproof access signer --output FILE                      one more key whose signature counts
 sealproof access unlock SUBJECT                            end a lockout before its time
 """
@@ -192,13 +192,15 @@ def _approve(args: Arguments) -> int:
 
 
 def _sign(args: Arguments) -> int:
-    key = _key(args)
+    key, editor, file = _key(args), _editor(args), AccessControl(args.root).file
     try:
-        before = AccessControl(args.root).policy().policy
+        before, waits = file.load().policy, file.pending() is not None
     except PolicyRejected:  # it has too few signatures itself, since their number was raised
-        signing = _editor(args).countersign(key)
+        waits = False
+    if not waits:
+        signing = editor.countersign(key)
         return _report(args, signing, signing.policy)
-    return _report(args, _editor(args).sign(key), before)
+    return _report(args, editor.sign(key), before)
 
 
 def _discard(args: Arguments) -> int:

@@ -77,7 +77,7 @@ class PolicyEditor:
             return signing
 
     def countersign(self, key: SigningKey) -> Signing:
-        """Add a signature to a policy that has too few: nobody is let in by it, so nobody can be asked.
+        """Add a signature to the policy in force. Nobody is asked: with too few, nobody would be let in by it.
 
         Raises as `PolicyFile.countersign` does.
         """

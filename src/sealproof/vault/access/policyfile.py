@@ -139,17 +139,16 @@ class PolicyFile:
             return self._advance(root, waiting.signed_by(key), key)
 
     def countersign(self, key: SigningKey) -> Signing:
-        """Add a signature to the policy in force, which does not have as many as it needs: that number was raised.
+        """Add a signature to the policy in force: because more are needed now, or because another key is to go.
 
-        Raises PolicyRejected if `key` is not pinned or no pinned key has signed it before, ChangePending if it has
-        signatures enough.
+        Raises PolicyRejected if `key` is not pinned or no pinned key has signed it before, ChangePending if `key` has.
         """
         with open_root(self.root) as root:
             root.lock()
             signed = self._parse(root.read(POLICY, limit=FILE_MAX, private=False) or b"", POLICY)
             found = signed.valid_signers(self._pinned(root))
-            if len(found) >= self.signers:
-                message = "no change of the policy waits for a signature"
+            if key.public in found:
+                message = "no change of the policy waits for a signature, and this key has signed the one in force"
                 raise ChangePending(message, hint="sealproof access list")
             if not found:
                 raise self._too_few(found)

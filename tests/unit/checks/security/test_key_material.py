@@ -60,7 +60,7 @@ def seal(custodian, tenant: str, random=os.urandom) -> None:
 def test_a_new_store_passes(store, run_check):
     result = run_check(store, "SEC-009")
     assert result.status is Status.PASS
-    assert result.findings[0].observed == "9 keys in use are strong; 0 of earlier epochs are not in use"
+    assert result.findings[0].observed == "11 keys in use are strong; 0 of earlier epochs are not in use"
 
 
 @pytest.mark.parametrize("kind", WEAK)
@@ -171,3 +171,28 @@ def test_a_narrowed_run_names_no_other_tenant(store, run_check, failure):
     result = run_check(store, "SEC-009", tenants=("aurora",))
     assert failure(result).observed == "the epoch key of another tenant is constant"
     assert "borealis" not in repr(result)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "fix"),
+    [
+        ("keys/signing/policy.key", "policy key", "sealproof access signer --output FILE"),
+        ("keys/audit/platform/epoch-0000000001.key", "audit key of platform", "sealproof audit seal platform"),
+    ],
+)
+def test_a_weak_key_for_policy_or_log_fails(store, run_check, failure, path, name, fix):
+    (store / path).write_bytes(SigningKey(bytes(32)).to_pem())
+    finding = failure(run_check(store, "SEC-009"))
+    assert (finding.resource, finding.observed.startswith(f"the {name} is ")) == (path, True)
+    assert finding.fix.startswith(fix)
+
+
+def test_a_weak_key_for_the_names_in_a_log_fails(store, run_check, failure):
+    (store / "keys/audit/platform/log.key").write_bytes(b"00" * 32 + b"\n")
+    assert failure(run_check(store, "SEC-009")).observed.startswith("the audit name key of platform is ")
+
+
+def test_an_audit_key_that_cannot_be_read_is_no_pass(store, run_check):
+    (store / "keys/audit/platform/epoch-0000000001.key").write_bytes(b"?")
+    result = run_check(store, "SEC-009")
+    assert any(finding.status is Status.NOT_EVALUATED for finding in result.findings)

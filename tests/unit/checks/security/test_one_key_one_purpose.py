@@ -201,3 +201,10 @@ def test_without_a_master_there_is_no_evidence(store, run_check):
 def test_a_host_with_a_handed_over_key_has_no_evidence(store, tmp_path, run_check):
     (store / "keys").rename(tmp_path / "away")
     assert run_check(store, "SEC-008").status is Status.NOT_EVALUATED
+
+
+def test_a_policy_key_that_signs_a_log_too_fails(store, run_check, failure):
+    (store / "keys/audit/platform/epoch-0000000001.key").write_bytes((store / "keys/signing/policy.key").read_bytes())
+    finding = failure(run_check(store, "SEC-008"))
+    assert finding.observed == "one and the same: policy key, audit key of platform"
+    assert "sealproof audit seal platform" in finding.fix
