@@ -46,7 +46,7 @@ def plant_signing_key(store, purpose: str, seed: bytes) -> None:
 def test_a_new_store_passes(store, run_check):
     result = run_check(store, "SEC-008")
     assert result.status is Status.PASS
-    assert result.findings[0].observed == "12 keys and salts of 2 tenants, each with one use"
+    assert result.findings[0].observed == "13 keys and salts of 2 tenants, each with one use"
 
 
 def test_no_fingerprint_is_reported(store, custodian, run_check):
