@@ -426,7 +426,7 @@ def test_what_is_not_looked_at_is_counted_with_its_reason(
         "2 sealed: secrets/tenants/aurora/.env.enc, secrets/tenants/borealis/.env.enc",
     ):
         assert expected in reasons
-    assert any(reason.startswith("3 ignored by version control") for reason in reasons)
+    assert any(reason.startswith("4 ignored by version control") for reason in reasons)
 
 
 def test_a_file_that_only_begins_like_a_sealed_one_is_looked_at(project: Path, scan: Scan, quick: Callable[..., None]):
