@@ -282,6 +282,8 @@ class RunResult:
     """The tenant whose edition this is; empty: the operator's, which names every tenant."""
     waivers: tuple[Waiver, ...] = ()
     """Every waiver of the file, whether it applied or not."""
+    lead: str = ""
+    """The id of the framework that leads the report (`COMPLIANCE_LEVEL`); empty: none does."""
     waiver_file: str = ""
     """SHA-256 of the waiver file in hex; empty where there is none."""
 

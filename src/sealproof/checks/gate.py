@@ -16,8 +16,7 @@ from sealproof.checks.runner import Plan, Selection
 from sealproof.checks.shards import cut, parse_shard
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.waiving import counted
-from sealproof.compliance import catalogue
-from sealproof.compliance.profiles import parameters
+from sealproof.compliance import catalogue, limits
 from sealproof.findings import CheckResult, RunResult, Severity, Shard, Verdict, verdict
 from sealproof.signing import sha256
 from sealproof.vault.settings_file import settings_of
@@ -25,10 +24,8 @@ from sealproof.vault.settings_file import settings_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sealproof.settings import Settings
 
 DEFAULT_THREADS = 4
-_AGED = ("password", "token", "key", "connection")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class Gate:
                 profile=self.profile or settings.profile,
                 tenants=self.tenants,
                 now=self.now,
-                overrides=_tightened(settings),
+                overrides=limits.overrides(self.root, settings),
                 waivers=self.waivers,
                 previous=evidence.predecessor_path(self)[0],
                 report_key=self.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", ""),
@@ -120,6 +117,7 @@ def assemble(
         started=started,
         ended=milliseconds(),
         frameworks=gate.selection.frameworks,
+        lead=limits.lead(settings_of(gate.root)),
         tenants=target.tenants,
         rollback=_rollback(),
         results=tuple(results),
@@ -147,19 +145,6 @@ def _run_id(gate: Gate, shard: Shard | None, previous: str) -> str:
 def milliseconds() -> int:
     """Return unix milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def _tightened(settings: Settings) -> dict[str, int]:
-    """Return the parameters that the store's settings make stricter than their defaults, never looser."""
-    wanted = {f"max_age_days_{kind}": settings.rotation_interval_days for kind in _AGED} | {
-        "kdf_iterations_tenant": settings.key_derivation_iterations
-    }
-    known = parameters()
-    return {
-        name: value
-        for name, value in wanted.items()
-        if value != known[name].default and known[name].at_least_as_strict(value, known[name].default)
-    }
 
 
 def _rollback() -> str:

@@ -105,7 +105,7 @@ class Target:
         else:
             serious = any(item.environment != DEFAULT_ENVIRONMENT for item in self.scopes)
             chosen = profiles.profile("production" if serious else "development")
-        return profiles.tighten(chosen, self.spec.overrides) if self.spec.overrides else chosen
+        return profiles.stricter(chosen, self.spec.overrides) if self.spec.overrides else chosen
 
     def at(self, root: str) -> Target:
         """Return the same target over another store root, for scratch copies."""

@@ -20,6 +20,7 @@ FILES = (
     "catalogue.toml",
     "parameters.toml",
     "profiles.toml",
+    "levels.toml",
     *(f"checks/{suite}.toml" for suite in ("security", "compliance", "rotation", "penetration", "load")),
     *(f"frameworks/{framework}.toml" for framework in FRAMEWORKS),
 )

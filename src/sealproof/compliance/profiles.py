@@ -136,6 +136,16 @@ def tighten(base: Profile, overrides: Mapping[str, int]) -> Profile:
     return replace(base, parameters=FrozenMapping({**base.parameters, **overrides}))
 
 
+def stricter(base: Profile, overrides: Mapping[str, int]) -> Profile:
+    """Return `base` with each limit of `overrides` that is stricter than the profile's own; the others stay."""
+    known = load().parameters
+    chosen = {
+        name: value if known[name].at_least_as_strict(value, base.parameters[name]) else base.parameters[name]
+        for name, value in overrides.items()
+    }
+    return replace(base, parameters=FrozenMapping({**base.parameters, **chosen}))
+
+
 def build_profiles(data: Mapping[str, Mapping[str, object]], checks: tuple[str, ...]) -> Profiles:
     """Make parameters and profiles of data files by path; `checks` are the ids that they may name.
 

@@ -69,13 +69,13 @@ class Coverage:
 
 
 def coverage(run: RunResult, catalogue: Catalogue) -> tuple[Coverage, ...]:
-    """Return what the run says about each framework it was made for (all, unless it was narrowed)."""
+    """Return what the run says about each framework it was made for (all, unless it was narrowed); its lead first."""
     states: dict[str, list[CheckResult]] = {}
     for result in run.results:
         states.setdefault(result.check, []).append(result)
     return tuple(
         _framework(framework, catalogue, states)
-        for framework in catalogue.frameworks.values()
+        for framework in sorted(catalogue.frameworks.values(), key=lambda one: one.id != run.lead)
         if not run.frameworks or framework.id in run.frameworks
     )
 

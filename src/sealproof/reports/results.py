@@ -54,7 +54,7 @@ _RESULT = (
 )
 _RUN = (
     *("id", "number", "previous", "profile", "gate", "report_level", "started", "ended"),
-    *("frameworks", "tenants", "rollback", "notes", "waivers", "waiver_file"),
+    *("frameworks", "tenants", "rollback", "notes", "waivers", "waiver_file", "lead"),
     *("history", "shard", "parts", "edition"),
 )
 
@@ -134,6 +134,7 @@ def read(data: bytes) -> Document:
         parts=parts_from(run["parts"]),
         edition=run["edition"].text(),
         waivers=tuple(waiver_from(node) for node in run["waivers"].items()),
+        lead=run["lead"].text(),
         waiver_file=run["waiver_file"].text(HEX_DIGEST),
     )
     return Document(decoded, verdict_from(fields["verdict"]))
@@ -170,6 +171,7 @@ def _run_fields(run: RunResult) -> dict[str, object]:
         "notes": list(run.notes),
         "waivers": [waiver_to_dict(waiver) for waiver in run.waivers],
         "waiver_file": run.waiver_file,
+        "lead": run.lead,
     } | lineage_to_dict(run)
 
 

@@ -80,3 +80,9 @@ def test_a_narrowed_run_speaks_of_its_frameworks_only(run: RunResult, catalogue:
 def test_every_mapped_control_is_in_one_state(run: RunResult, catalogue: Catalogue) -> None:
     for item in coverage(run, catalogue):
         assert sum(item.count(said) for said in Claim) == len(item.controls) == len(catalogue.mapped(item.framework.id))
+
+
+def test_the_leading_framework_comes_first(run: RunResult, catalogue: Catalogue) -> None:
+    plain = [part.framework.id for part in coverage(run, catalogue)]
+    led = [part.framework.id for part in coverage(replace(run, lead="hipaa"), catalogue)]
+    assert led == ["hipaa", *(name for name in plain if name != "hipaa")]

@@ -111,6 +111,7 @@ runs = st.builds(
     not_run=st.lists(st.builds(NotRun, checks, texts), max_size=2).map(tuple),
     notes=some_texts,
     waivers=st.lists(waivers, max_size=2).map(tuple),
+    lead=texts,
     waiver_file=digests | st.just(""),
 )
 
