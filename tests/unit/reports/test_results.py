@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.compliance import catalogue as shipped
@@ -116,22 +116,26 @@ runs = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(runs)
 def test_a_run_survives_the_round_trip(run: RunResult) -> None:
     assert results.decode(results.encode(run)) == run
 
 
+@settings(deadline=None)
 @given(runs)
 def test_what_is_written_fits_the_published_schema(run: RunResult) -> None:
     schema.validate(json.loads(results.encode(run)))
 
 
+@settings(deadline=None)
 @given(check_results)
 def test_a_result_travels_between_processes_as_plain_data(result: CheckResult) -> None:
     carried = json.loads(json.dumps(results.result_to_dict(result)))
     assert results.result_from_dict(carried) == result
 
 
+@settings(deadline=None)
 @given(runs)
 def test_the_stated_verdict_is_the_counted_one(run: RunResult) -> None:
     assert results.read(results.encode(run)).stated == verdict(run.results, run.gate)
