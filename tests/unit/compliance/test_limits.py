@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.checks.gate import Gate
@@ -94,6 +94,7 @@ def test_the_gate_applies_them_to_every_profile(tmp_path: Path) -> None:
     assert type(target)(strict).profile(Scope("acme", "production")).parameters["waiver_days"] == 14
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PROFILES), st.dictionaries(st.sampled_from(sorted(parameters())), st.integers(1, 10_000)))
 def test_nothing_ever_loosens(name: str, wanted: dict[str, int]) -> None:
     base = profile(name)
