@@ -52,6 +52,23 @@ def test_worked_example_opens(keys: tuple[KeyLine, ...]) -> None:
     assert unlocked.envelope.generation == 7
 
 
+def test_one_entry_at_a_time_is_the_same_step_7() -> None:
+    value = opened(DATA).opener()
+    assert {name: value(name) for name in VALUES} == VALUES
+    with pytest.raises(KeyError):
+        value("NOT_THERE")
+
+
+def test_one_entry_that_does_not_open_is_refused_like_all() -> None:
+    unlocked = opened(DATA)
+    entry = unlocked.envelope.entries[0]
+    entry.version = "99"
+    with pytest.raises(CannotOpen) as caught:
+        unlocked.opener()(entry.name)
+    assert caught.value.message == cannot_open("acme", "production").message
+    assert caught.value.__cause__ is None
+
+
 def test_keys_may_be_any_iterable() -> None:
     assert ask(DATA, keys=iter(KEYS)) == VALUES  # type: ignore[arg-type]
 

@@ -68,6 +68,20 @@ def test_the_tenants_key_is_stretched_once_a_process(store, monkeypatch):
     assert len(calls) == 2
 
 
+def test_a_store_that_never_made_a_tenants_key_has_none(tmp_path):
+    (tmp_path / "keys").mkdir(mode=0o700)
+    with open_root(str(tmp_path)) as root:
+        assert storekeys.key_lines(root, "acme", "development") is None
+
+
+def test_the_stretched_keys_held_are_bounded(store, monkeypatch):
+    monkeypatch.setattr(storekeys, "_KEKS_MAX", 1)
+    first = key_lines(store)
+    key_lines(store, tenant="globex")
+    assert len(storekeys._keks) == 1
+    assert key_lines(store)[0].key == first[0].key
+
+
 def test_a_changed_key_file_is_stretched_again_and_refused(store):
     path = store / "keys" / "tenant_keys" / "acme.key"
     key_lines(store)

@@ -102,6 +102,12 @@ def test_replacing_makes_the_plain_secrets_exactly_those(keeper):
     assert (change.added, change.changed, change.removed) == (["NEW"], ["LOG_LEVEL"], ["DB_PASSWORD"])
 
 
+def test_a_rotations_edit_takes_suffixed_names_too(keeper):
+    change = keeper.edit(keeper.open(*SCOPE), changes={"DB_PASSWORD.pending": b"next"}, removals=("LOG_LEVEL",))
+    assert (change.added, change.removed) == (["DB_PASSWORD.pending"], ["LOG_LEVEL"])
+    assert change.after.generation == change.generation == 2
+
+
 def test_one_secret_is_dropped(keeper):
     assert keeper.remove(*SCOPE, "LOG_LEVEL").removed == ["LOG_LEVEL"]
     with pytest.raises(UnknownSecret, match="no secret 'LOG_LEVEL'") as caught:

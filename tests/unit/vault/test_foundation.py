@@ -146,6 +146,35 @@ def test_a_path_below_a_file_says_so(tmp_path):
         lay(tmp_path / "file" / "secrets")
 
 
+@pytest.mark.parametrize("root", ["/proc/no/store", "x" * 300], ids=["no_directory_can_be_made", "name_too_long"])
+def test_an_operating_system_that_refuses_is_named(root):
+    with pytest.raises(FileUnavailable):
+        lay(root)
+
+
+def test_somebody_else_may_make_the_directory_first(tmp_path, monkeypatch):
+    real = os.mkdir
+
+    def slower(path: str, mode: int = 0o777, **options: int) -> None:
+        real(path, mode, **options)
+        if "dir_fd" not in options:
+            raise FileExistsError(17, "File exists")
+
+    monkeypatch.setattr(os, "mkdir", slower)
+    lay(tmp_path / "secrets")
+    assert (tmp_path / "secrets/sealproof.toml").exists()
+
+
+def test_a_store_from_before_there_were_policies_gets_one(tmp_path):
+    root = tmp_path / "secrets"
+    lay(root)
+    for path in sorted(root.rglob("*policy*")):  # the policy, its key, and what the store remembers of it
+        path.unlink()
+    done = lay(root)
+    assert "made the policy key" in done
+    assert (root / "policy.json").exists()
+
+
 def test_git_ignores_every_key_and_every_plain_file_and_no_sealed_one(clone):
     lay(clone / "secrets")
     Custodian(str(clone / "secrets")).seal("acme", "development", {"A": b"1"})

@@ -9,7 +9,7 @@ import pytest
 
 from sealproof.errors import ConfigurationError, LimitExceeded, MalformedFile
 from sealproof.vault import inventory
-from sealproof.vault.inventory import describe_missing, prune_orphans, secret_names, this_user
+from sealproof.vault.inventory import describe_missing, described, prune_orphans, secret_names, this_user
 
 ASKED = {"owner": "platform", "purpose": "orders", "rotation_days": 90}
 
@@ -33,6 +33,24 @@ def test_what_is_missing_is_described_once(keeper, manifest):
     before = manifest.read_bytes()
     assert describe_missing(keeper.store, "acme", names, **ASKED | {"owner": "another"}) == {}
     assert manifest.read_bytes() == before
+
+
+def test_one_entry_is_returned_and_added_where_there_is_none(keeper, manifest):
+    first = described(keeper.store, "acme", "DB_PASSWORD", **ASKED)
+    assert (first.owner, first.kind.value) == ("platform", "password")
+    before = manifest.read_bytes()
+    assert described(keeper.store, "acme", "DB_PASSWORD", **ASKED | {"owner": "another"}) == first
+    assert manifest.read_bytes() == before
+
+
+def test_names_of_a_rotation_under_way_are_not_described(keeper, manifest):
+    assert describe_missing(keeper.store, "acme", ("DB_PASSWORD.pending",), **ASKED) == {}
+    assert not manifest.exists()
+
+
+def test_without_a_manifest_there_is_no_orphan(keeper, manifest):
+    assert prune_orphans(keeper.store, "acme") == []
+    assert not manifest.exists()
 
 
 def test_an_orphan_goes_and_the_rest_stays(keeper, manifest):

@@ -21,6 +21,7 @@ from sealproof.errors import (
     WeakKey,
 )
 from sealproof.loader.keys import forget_keys
+from sealproof.signing import SigningKey
 from sealproof.vault.keys.keyring import Keyring
 
 SCOPE = ("acme", "development")
@@ -216,6 +217,15 @@ def test_every_writer_is_pinned_and_no_other_key(keyring):
     second = keyring.new_signing_key("writer")
     (line,) = keyring.key_lines(*SCOPE)
     assert set(line.writers) == {keyring.signing_key("writer").public, second.public}
+
+
+def test_a_key_whose_private_half_lies_elsewhere_is_pinned(keyring):
+    keyring.ensure_epoch(*SCOPE)
+    elsewhere = SigningKey(os.urandom(32))
+    assert keyring.pin_signing_key("writer", elsewhere.public) == "writer-2.pub"
+    assert elsewhere.public in keyring.key_lines(*SCOPE)[0].writers
+    with pytest.raises(KeyMissing):
+        keyring.signing_key("writer-2")
 
 
 def test_more_writers_than_a_key_file_can_name_are_refused(keyring):
