@@ -78,8 +78,11 @@ def prune(
             ).digest
         else:
             feed_extent(verifier, directory, extent, progress=progress, taken=going.take)
+    if going.tree is None:
+        message = f"audit log of {log.tenant}: the segment of record {cut} holds no whole batch"
+        raise AuditLogBroken(message, hint=f"sealproof audit verify {log.tenant}")
     pruned = Pruned(extent.cut, cut, going.segments, going.bytes, exported)
-    _drop(log, verifier, going, pruned, request)
+    _drop(log, verifier, going, tree=going.tree, pruned=pruned, request=request)
     return pruned
 
 
@@ -105,7 +108,7 @@ class _Going:
             self.seals += [line for line in lines if line.startswith(CHECKPOINT) and find_next(line)]
             self.digest.update(b"\n".join((*lines, b"")))
             self.bytes += size
-        elif first_of(name) == self.cut and self.tree is None:
+        elif first_of(name) == self.cut and self.tree is None and lines:
             self.tree = CompactRange(self.cut, read_opening(lines[0]).range)
         self.names[name] = self.names.get(name, 0) + size
 
@@ -122,7 +125,9 @@ def _cut(directory: Directory, extent: Extent, limit: int) -> int | None:
     return None
 
 
-def _drop(log: AuditLog, verifier: Verifier, going: _Going, pruned: Pruned, request: str) -> None:
+def _drop(
+    log: AuditLog, verifier: Verifier, going: _Going, *, tree: CompactRange, pruned: Pruned, request: str
+) -> None:
     with log.writing() as (session, now):
         home = session.home
         extent = extent_of(home.log)
@@ -134,10 +139,7 @@ def _drop(log: AuditLog, verifier: Verifier, going: _Going, pruned: Pruned, requ
         if held is not None:
             message = f"the audit log of {log.tenant} is on legal hold ({held}): nothing is pruned"
             raise OnLegalHold(message, hint=f"sealproof audit release {log.tenant} {held}")
-        if going.tree is None:
-            message = f"audit log of {log.tenant}: the segment of record {going.cut} holds no whole batch"
-            raise AuditLogBroken(message, hint=f"sealproof audit verify {log.tenant}")
-        start = start_text([*extent.start[:-1], *going.seals], going.tree)
+        start = start_text([*extent.start[:-1], *going.seals], tree)
         home.log.replace(NEXT, start)
         numbers = {"bytes": pruned.bytes, "count": pruned.until - pruned.first}
         digests = {"segments": going.digest.hexdigest(), "start": sha256(start).hexdigest()}

@@ -118,18 +118,17 @@ class Trail:
         other.range = self.range.copy()
         return other
 
-    def feed(self, line: bytes) -> bool:
-        """Take the next line, and tell whether it was a checkpoint. Raises AuditLogBroken."""
+    def feed(self, line: bytes) -> Signed | None:
+        """Take the next line, and return what is signed if it was a checkpoint. Raises AuditLogBroken."""
         if line.startswith(RECORD):
             self.record(line)
         elif line.startswith(CHECKPOINT):
-            self.checkpoint(line)
-            return True
+            return self.checkpoint(line)
         elif line.startswith(OPENING):
             self.opening(line)
         else:
             raise self._broken("is of no known kind")
-        return False
+        return None
 
     def record(self, line: bytes) -> None:
         """Take a record: in its form, next in sequence, linked, within its epoch. Raises AuditLogBroken."""
@@ -159,8 +158,11 @@ class Trail:
         self.count += 1
         self.at = time
 
-    def checkpoint(self, line: bytes) -> None:
-        """Take a checkpoint: it must state exactly what the lines before it give. Raises AuditLogBroken."""
+    def checkpoint(self, line: bytes) -> Signed:
+        """Take a checkpoint: it must state exactly what the lines before it give. Raises AuditLogBroken.
+
+        Whether the signature holds is for the caller to see.
+        """
         found = find_next(line)
         promise = None if found is None else Promise(unbase64(found[1].decode()), int(found[2]))
         if self.promise is not None:
@@ -175,8 +177,9 @@ class Trail:
         if name != key_id(self.origin, self.key):
             raise self._broken(f"is not signed with the key of epoch {self.epoch}")
         self.head = sha256(line).hexdigest().encode()
-        self.signed = Signed(checkpoint, self.key, signature)
+        self.signed = signed = Signed(checkpoint, self.key, signature)
         self.promise = promise
+        return signed
 
     def opening(self, line: bytes) -> None:
         """Take the opening of the next epoch, as the final seal before it promised. Raises AuditLogBroken."""

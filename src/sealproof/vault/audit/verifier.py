@@ -100,8 +100,9 @@ class Verifier:
         """Take the next lines. Raises AuditLogBroken."""
         feed = self.trail.feed
         for line in lines:
-            if feed(line):
-                self._closed()
+            signed = feed(line)
+            if signed is not None:
+                self._closed(signed)
 
     def finish(self, *, unfinished: int = 0) -> Verified:
         """Say what is proved, now that no line follows. Raises AuditLogBroken."""
@@ -133,11 +134,8 @@ class Verifier:
             signed=signed,
         )
 
-    def _closed(self) -> None:
+    def _closed(self, signed: Signed) -> None:
         trail = self.trail
-        signed = trail.signed
-        if signed is None:  # for the type checker: a checkpoint was just taken
-            return
         self._checkpoints += 1
         self._at = trail.at
         if self._every or trail.promise is not None:

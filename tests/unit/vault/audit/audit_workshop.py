@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A property test on a machine that others use, too, is given the time that it takes."""
 
 TENANT = "acme"
 NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC, in unix seconds

@@ -212,6 +212,28 @@ def test_it_may_be_used_after_closing(sink):
     assert "GroupCommit(" in repr(group)
 
 
+def test_where_no_thread_starts_any_more_the_caller_writes(sink, monkeypatch):
+    """What an interpreter does that is ending; see the exit handler below for the whole way."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    group = GroupCommit(sink)
+    assert group.append([a_record()]).first == 0
+    assert sink.threads == {threading.get_ident()}
+
+
+def test_another_process_has_nothing_of_ours_in_it(sink, monkeypatch):
+    group = GroupCommit(sink)
+    group.append([a_record()])
+    before = group._thread
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    group.close()
+    assert group._thread is None
+    before.shutdown()
+
+
 def test_a_child_after_fork_writes_with_a_thread_of_its_own(root):
     with AuditLog(root, TENANT) as log, GroupCommit(log) as group:
         group.append([a_record(request="parent")])

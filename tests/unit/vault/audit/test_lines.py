@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from audit_workshop import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,17 +83,20 @@ def line_of(entry: Entry) -> bytes:
     return f'{{"q":{entry.sequence},"at":{entry.at},"ep":{entry.epoch},"p":"{"0" * 64}",{text}}}'.encode()
 
 
+@patient
 @given(entries | own_entries)
 def test_a_record_reads_back(entry):
     assert read_record(line_of(entry)) == entry
 
 
+@patient
 @given(entries | own_entries)
 def test_a_record_is_json_in_one_form(entry):
     line = line_of(entry)
     assert json.dumps(json.loads(line), separators=(",", ":")).encode() == line
 
 
+@patient
 @given(entries, st.data())
 def test_a_record_with_one_byte_changed_reads_otherwise_or_not_at_all(entry, data):
     line = bytearray(line_of(entry))
@@ -104,6 +108,7 @@ def test_a_record_with_one_byte_changed_reads_otherwise_or_not_at_all(entry, dat
     assert other != entry or b"0" * 64 not in line  # the link is the trail's to check
 
 
+@patient
 @given(st.binary(max_size=200))
 def test_anything_else_is_no_record_and_no_opening(data):
     with pytest.raises(AuditLogBroken):
@@ -112,11 +117,13 @@ def test_anything_else_is_no_record_and_no_opening(data):
         read_opening(data)
 
 
+@patient
 @given(openings)
 def test_an_opening_reads_back(opening):
     assert read_opening(opening_line(opening)) == opening
 
 
+@patient
 @given(openings, st.data())
 def test_an_opening_with_one_byte_changed_reads_otherwise_or_not_at_all(opening, data):
     line = bytearray(opening_line(opening))
@@ -133,6 +140,7 @@ def test_an_opening_with_a_comma_too_many_is_refused():
         read_opening(line.replace(b'"]}', b'",]}'))
 
 
+@patient
 @given(st.lists(st.sampled_from(["sealproof-audit/acme/01", "7", "— a b", "chain 00", ""]), max_size=6))
 def test_a_note_travels_in_a_line(parts):
     note = "".join(f"{part}\n" for part in parts)

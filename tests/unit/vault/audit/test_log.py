@@ -127,6 +127,14 @@ def test_the_newest_checkpoint_is_what_stands_in_the_log(root, log):
     assert read_note(note, name="x").size == 1
 
 
+def test_a_state_without_a_checkpoint_gives_no_note(root, log):
+    log.append([a_record()])
+    with log.writing() as (session, _):
+        session.pen.trail.signed = None
+        with pytest.raises(AuditLogBroken, match="has no checkpoint"):
+            session.pen.newest_note()
+
+
 def test_a_log_may_be_used_after_closing(root, log):
     log.append([a_record()])
     log.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from audit_workshop import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,18 +81,21 @@ def test_an_origin_changes_with_the_tenant_and_with_the_key():
     assert len({origin_of("acme", bytes(32)), origin_of("acme", b"1" * 32), origin_of("other", bytes(32))}) == 3
 
 
+@patient
 @given(checkpoints)
 def test_a_note_reads_back(checkpoint):
     note = signed_note(checkpoint.text(), checkpoint.origin, FIELD)
     assert read_note(note.encode(), name="x") == checkpoint
 
 
+@patient
 @given(st.binary(max_size=300))
 def test_anything_else_is_no_checkpoint(data):
     with pytest.raises(MalformedFile, match="x is no checkpoint"):
         read_note(data, name="x")
 
 
+@patient
 @given(checkpoints, st.data())
 def test_a_note_with_one_byte_changed_reads_otherwise_or_not_at_all(checkpoint, data):
     note = bytearray(signed_note(checkpoint.text(), checkpoint.origin, FIELD).encode())

@@ -24,6 +24,7 @@ from sealproof.errors import (
     UnknownTenant,
 )
 from sealproof.signing import public_from_pem
+from sealproof.vault.audit import anchors
 from sealproof.vault.audit import prune as pruning
 from sealproof.vault.audit import verify as verifying
 from sealproof.vault.audit.anchors import keep_anchor, read_anchor
@@ -259,6 +260,20 @@ def test_what_is_no_anchor_is_neither_read_nor_replaced(opened, tmp_path):
     assert path.read_text() == "something of mine\n"
 
 
+def test_an_anchor_that_vanishes_while_it_is_read(opened, tmp_path, monkeypatch):
+    path = tmp_path / "anchor"
+    keep_anchor(opened, str(path))
+
+    def read(*_: object) -> bytes:
+        data = path.read_bytes()
+        path.unlink()
+        return data
+
+    monkeypatch.setattr(anchors, "_read", read)
+    with pytest.raises(FileUnavailable, match="no such file"):
+        read_anchor(str(path))
+
+
 def test_an_anchor_in_the_working_directory(opened, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keep_anchor(opened, "anchor")
@@ -404,6 +419,15 @@ def test_a_broken_log_is_not_pruned(opened, filled):
     assert len(segments(root)) == 3
 
 
+def test_a_segment_without_a_whole_batch_cannot_be_a_cut(opened, filled):
+    root, clock = filled
+    path = segments(root)[-1]
+    path.write_bytes(path.read_bytes().split(b"\n", 1)[0] + b"\n")
+    clock.advance(9 * DAY)
+    with pytest.raises(AuditLogBroken, match="the segment of record 6 holds no whole batch"):
+        prune(opened, pinned_key(root, TENANT), days=1, now=clock())
+
+
 def test_a_segment_that_is_empty_cannot_be_a_cut(opened, filled):
     root, clock = filled
     segments(root)[-1].write_bytes(b"")
@@ -429,17 +453,17 @@ def test_an_anchor_from_before_a_pruning_says_nothing_any_more(opened, filled, t
     root, clock = filled
     pinned = pinned_key(root, TENANT)
     notes = [json.loads(line)["note"].encode() for line in lines_of(root) if line.startswith(b'{"note"')]
-    anchors = {checkpoint.size: checkpoint for checkpoint in (read_note(note, name="x") for note in notes)}
+    kept = {checkpoint.size: checkpoint for checkpoint in (read_note(note, name="x") for note in notes)}
     prune(opened, pinned, days=2, now=clock())
     for size in (1, 2, 3):
-        if size in anchors:
-            verified = verify(root, TENANT, pinned, anchors=[anchors[size]])
+        if size in kept:
+            verified = verify(root, TENANT, pinned, anchors=[kept[size]])
             if verified.anchored is None:
                 assert verified.outdated == 1
                 assert "the anchor is from before the pruning" in verified.claim()
             else:
                 assert size == 3
-    verified = verify(root, TENANT, pinned, anchors=[anchors[2], anchors[9]])
+    verified = verify(root, TENANT, pinned, anchors=[kept[2], kept[9]])
     assert (verified.anchored, verified.outdated) == (9, 1)
 
 

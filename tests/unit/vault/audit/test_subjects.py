@@ -11,11 +11,13 @@ import pytest
 from audit_workshop import TENANT, a_record, records_of
 
 from sealproof.errors import KeyMissing, MalformedFile
+from sealproof.loader.files import Directory, open_root
 from sealproof.vault.audit import names, subjects
 from sealproof.vault.audit.home import pinned_key
 from sealproof.vault.audit.lines import read_record
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.audit.recent import who_is_who
+from sealproof.vault.audit.shred import shred
 from sealproof.vault.audit.verify import verify
 
 
@@ -95,6 +97,19 @@ def test_a_subject_may_be_any_printable_text(root, log):
     people = ["user:álice", "spiffe://acme/app", "x" * 1024, "a b"]
     log.append([a_record(person) for person in people])
     assert set(people) <= set(who_is_who(root, TENANT, []).values())
+
+
+def test_a_key_that_is_destroyed_while_they_are_read_is_nobodys(root, log, monkeypatch):
+    log.append([a_record("user:alice")])
+    (keys(root) / "subjects" / "other.txt").touch()
+    monkeypatch.setattr(Directory, "read", lambda *_, **__: None)
+    with open_root(str(keys(root) / "subjects")) as directory:
+        assert subjects.resolve(directory) == {}
+
+
+def test_what_is_not_there_is_not_shredded(tmp_path):
+    with open_root(str(tmp_path)) as directory:
+        assert shred(directory, "none") is False
 
 
 @pytest.mark.parametrize("text", [b"", b"zz" * 32 + b"\nuser:x\n", b"00" * 31 + b"\n", b"00" * 32 + b"\n\xff\n"])

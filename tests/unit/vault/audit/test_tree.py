@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from audit_workshop import patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,11 +60,13 @@ def test_the_roots_of_the_reference_leaves(size):
     assert grown(LEAVES[:size]).root().hex() == ROOTS[size]
 
 
+@patient
 @given(st.lists(st.binary(max_size=8), max_size=70))
 def test_the_root_is_rfc_6962s(entries):
     assert grown(entries).root() == merkle_tree_hash(entries)
 
 
+@patient
 @given(st.lists(st.binary(max_size=4), max_size=40), st.integers(0, 40))
 def test_a_range_read_back_grows_to_the_same_root(entries, at):
     before = grown(entries[:at])

@@ -10,15 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from audit_workshop import TENANT, Clock, a_record, lines_of, log_directory, make_store, records_of, segments
-from hypothesis import HealthCheck, given, settings
+from audit_workshop import TENANT, Clock, a_record, lines_of, log_directory, make_store, patient, records_of, segments
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealproof.errors import AuditLogBroken, UnknownTenant, UnsafeFile
 from sealproof.signing import SigningKey
 from sealproof.vault.audit import trail
 from sealproof.vault.audit.home import pinned_key
-from sealproof.vault.audit.lines import checkpoint_line
+from sealproof.vault.audit.lines import body, checkpoint_line
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.audit.notes import read_note, signature_field, signed_note
 from sealproof.vault.audit.pen import Limits
@@ -114,7 +114,7 @@ def test_another_tenants_log_in_its_place(copied):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(patient, max_examples=60)
 def test_any_changed_byte_is_seen(written, data):
     root, pinned = written
     lines = lines_of(root)
@@ -430,6 +430,55 @@ def test_an_epoch_longer_than_the_rules_allow_is_seen(root, clock, monkeypatch, 
         assert verify(root, TENANT, pinned_key(root, TENANT)).epochs == 1
     with pytest.raises(AuditLogBroken, match=seen):
         verify(root, TENANT, pinned_key(root, TENANT))
+
+
+def forged(root: str, clock: Clock, body_of) -> list[bytes]:
+    """Return the lines of a log into which its writer, who has the key, wrote whatever `body_of` makes."""
+    with AuditLog(root, TENANT, clock=clock) as log:
+        log.append([a_record()])
+        with log.writing() as (session, now):
+            session.pen.write([body_of(session)], now)
+    return lines_of(root)
+
+
+@pytest.mark.parametrize(
+    ("actor", "operation", "scope", "seen"),
+    [
+        ("log", "read", TENANT, "says of the log itself what it never says"),
+        ("ab" * 16, "read", "other/production", "is another tenant's"),
+    ],
+)
+def test_what_even_the_keys_holder_may_not_write_is_seen(root, clock, monkeypatch, actor, operation, scope, seen):
+    with monkeypatch.context() as writer:
+        writer.setattr(trail.Trail, "record", lenient(trail.Trail.record))
+        known = "log" if actor == "log" else "uid"
+        lines = forged(root, clock, lambda _: body(actor, known, operation, scope, "", 0, "allow", "", {}))
+    with pytest.raises(AuditLogBroken, match=seen):
+        verify_lines(lines, TENANT, pinned_key(root, TENANT))
+
+
+def lenient(record):
+    """Let a writer believe that every record is its own tenant's."""
+
+    def take(self, line: bytes) -> None:
+        tenant = self.tenant
+        self.tenant = "other" if b'"s":"other/' in line else tenant
+        try:
+            record(self, line)
+        finally:
+            self.tenant = tenant
+
+    return take
+
+
+def test_a_next_epoch_that_begins_before_the_last_record_is_seen(root, clock, monkeypatch):
+    with AuditLog(root, TENANT, clock=clock) as log:
+        log.append([a_record()])
+        with monkeypatch.context() as writer:
+            writer.setattr("sealproof.vault.audit.pen.max", min, raising=False)
+            clock.advance(-5)
+            with pytest.raises(AuditLogBroken, match="opens the next epoch before this one's last record"):
+                log.seal()
 
 
 # While others write and prune
