@@ -247,11 +247,13 @@ class AdvancedSecretManager:
     async def _changed(self, call: Call, work: Callable[[], Change]) -> Change:
         """Do a change, again and again from the newest file for as long as others are faster."""
         async with self._writing:
-            for wait in _waits():
+            waits = _waits()
+            while True:
                 try:
                     change = await asyncio.to_thread(work)
                     break
                 except Changed:
+                    wait = next(waits, 0)
                     if not wait:
                         raise
                     await asyncio.sleep(wait)
@@ -327,9 +329,8 @@ def _encoded(name: str, value: str) -> bytes:
 
 
 def _waits() -> Iterator[float]:
-    """Yield how long to wait before the next try; 0 for the last one. Drawn at random, so that writers drift apart."""
+    """Yield how long to wait before each further try. Drawn at random, so that writers drift apart."""
     longest = _FIRST_WAIT
     for _ in range(WRITE_TRIES - 1):
         yield random.uniform(_FIRST_WAIT, longest)  # noqa: S311 - spreads load, keeps no secret
         longest = min(longest * 2, _LONGEST_WAIT)
-    yield 0

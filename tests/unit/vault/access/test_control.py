@@ -12,7 +12,7 @@ from sealproof.errors import AccessDenied, CallerError, DutiesConflict, InvalidN
 from sealproof.settings import Settings
 from sealproof.signing import SigningKey
 from sealproof.vault.access import AccessControl, Operation, Request, Subject
-from sealproof.vault.access.approvals import Approval
+from sealproof.vault.access.approvals import Approval, Approvals
 from sealproof.vault.access.changes import granted, with_role
 from sealproof.vault.access.control import signers_of
 from sealproof.vault.access.editor import PolicyEditor
@@ -318,3 +318,33 @@ def test_signing_what_is_in_force_is_recorded(root, clock, owner):
     editor = PolicyEditor(AccessControl(root, settings=Settings(policy_signers=2), clock=clock), owner, clock=clock)
     assert editor.countersign(second).in_force
     assert records(root)[-1][:2] == ("policy.sign", "allow")
+
+
+def test_a_store_without_records_or_keys_has_no_approval(tmp_path):
+    approvals = Approvals(str(tmp_path))
+    for missing in ("records", "records/access"):
+        with pytest.raises(CallerError, match="there is no approval ap-1"):
+            approvals.find("ap-1")
+        (tmp_path / missing).mkdir()
+    with pytest.raises(CallerError, match="there is no approval ap-1"):
+        approvals.find("ap-1")
+
+
+@pytest.mark.parametrize("origin", ["a\n", "\u00e9", "x" * 129])
+def test_an_origin_is_short_and_printable(origin):
+    with pytest.raises(InvalidName, match="origin"):
+        Subject("alice", Established.UID, origin)
+
+
+def test_whom_the_system_names_oddly_goes_by_number(monkeypatch):
+    monkeypatch.setattr("sealproof.vault.access.interface.this_user", lambda: "DOMAIN\\user name")
+    assert Subject.this_user().name == f"uid-{os.geteuid()}"
+
+
+def test_nothing_shows_more_than_it_must(control, editor, root):
+    assert repr(control) == f"AccessControl({root!r})"
+    assert repr(control.file) == f"PolicyFile({root!r})"
+    assert repr(control.approvals) == f"Approvals({root!r})"
+    assert repr(editor).startswith(f"PolicyEditor({root!r}, Subject(")
+    assert repr(control.explain(READ).decision) == "Decision(deny: no rule allows it)"
+    assert control.policy().policy.generation == 1

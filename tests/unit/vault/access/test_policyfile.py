@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from sealproof.errors import (
     StoreExists,
 )
 from sealproof.signing import SigningKey
-from sealproof.vault.access import PolicyFile
+from sealproof.vault.access import PolicyFile, policyfile
 from sealproof.vault.access.changes import first_policy, granted, with_role
 from sealproof.vault.access.policy import parse
 from sealproof.vault.keys.keyring import Keyring
@@ -119,6 +120,9 @@ def test_without_a_pinned_key_no_policy_is_believed(file, root):
     os.unlink(f"{root}/keys/signing/policy.pub")
     with pytest.raises(KeyMissing, match="no policy key"):
         file.load()
+    shutil.rmtree(f"{root}/keys")
+    with pytest.raises(KeyMissing, match="no policy key"):
+        file.load()
 
 
 def test_a_change_of_an_older_policy_is_refused(file, policy_key):
@@ -212,3 +216,20 @@ def test_nobody_signs_what_no_pinned_key_has_signed(root, policy_key):
     path.unlink()
     with pytest.raises(MalformedFile):
         PolicyFile(root, signers=2).countersign(policy_key)
+
+
+def test_a_mark_that_somebody_else_raised_meanwhile_stays(file, root, policy_key, monkeypatch):
+    mark = Path(root, "keys/access/policy.mark")
+    old = policyfile._read_mark
+    seen = []
+
+    def behind(directory):
+        """Return no mark at the first look, as if another process came between."""
+        seen.append(old(directory))
+        return None if len(seen) == 1 else seen[-1]
+
+    before = mark.read_bytes()
+    monkeypatch.setattr(policyfile, "_read_mark", behind)
+    file.load()
+    assert len(seen) == 2
+    assert mark.read_bytes() == before

