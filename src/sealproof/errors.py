@@ -120,6 +120,10 @@ class GraceNotOver(CallerError):
     """A key is still in the time that hosts were given to take up its successor; nothing was destroyed."""
 
 
+class OlderBackup(CallerError):
+    """A restore would put older values in the place of newer ones; `names` lists the files, and nothing was written."""
+
+
 class OnLegalHold(CallerError):
     """The audit log is on legal hold: nothing of it is pruned."""
 

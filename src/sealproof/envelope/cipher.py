@@ -92,26 +92,34 @@ WRAP_EPOCH = b"sealproof/1/epoch"
 
 
 def wrap_for_reader(public: bytes, dek: bytes, scope: Scope) -> bytes:
-    """Return the data key for an X25519 public key: HPKE base mode (RFC 9180), encapsulated key first.
+    """Return the data key for an X25519 public key. Raises ValueError on a public key of low order."""
+    return seal_to(public, dek, _reader_info(public, scope))
+
+
+def unwrap_as_reader(private: bytes, wrapped: bytes, scope: Scope) -> bytes:
+    """Return the data key for the holder of an X25519 private key. Raises InvalidTag or ValueError."""
+    return open_as(private, wrapped, _reader_info(reader_public(private), scope))
+
+
+def seal_to(public: bytes, key: bytes, info: bytes) -> bytes:
+    """Return `key` for an X25519 public key: HPKE base mode (RFC 9180), encapsulated key first; `info` binds it.
 
     The ephemeral key is drawn inside the library. Raises ValueError on a public key of low order.
     """
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey  # noqa: PLC0415 - only for readers
 
-    return _suite().encrypt(dek, X25519PublicKey.from_public_bytes(public), _reader_info(public, scope))
+    return _suite().encrypt(key, X25519PublicKey.from_public_bytes(public), info)
 
 
-def unwrap_as_reader(private: bytes, wrapped: bytes, scope: Scope) -> bytes:
-    """Return the data key for the holder of an X25519 private key. Raises InvalidTag or ValueError."""
+def open_as(private: bytes, sealed: bytes, info: bytes) -> bytes:
+    """Return the key that `seal_to` sealed, for the private key's holder. Raises InvalidTag or ValueError."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey  # noqa: PLC0415 - only for readers
 
-    key = X25519PrivateKey.from_private_bytes(private)
-    public = key.public_key().public_bytes_raw()
-    dek = _suite().decrypt(wrapped, key, _reader_info(public, scope))
-    if len(dek) != KEY_BYTES:
+    key = _suite().decrypt(sealed, X25519PrivateKey.from_private_bytes(private), info)
+    if len(key) != KEY_BYTES:
         message = "data key"
         raise ValueError(message)
-    return dek
+    return key
 
 
 def reader_public(private: bytes) -> bytes:

@@ -17,6 +17,11 @@ import signal
 import sys
 import traceback
 
+from sealproof.envelope import cipher
+from sealproof.vault.backup.create import create
+from sealproof.vault.backup.header import Identity, Recipients
+from sealproof.vault.backup.rebuild import rebuild
+from sealproof.vault.backup.restore import Restore
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.keys.epochs import Epochs
 from sealproof.vault.keys.erasure import Erasure
@@ -25,6 +30,15 @@ from sealproof.vault.keys.master import MasterRotation
 from sealproof.vault.keys.signers import Signers
 
 PASSPHRASE = "nine-lanterns-drift-past-the-quiet-harbour-42"
+
+
+PRIVATE = bytes(range(32))
+IDENTITY = Identity((PRIVATE,))
+OFFLINE = Recipients((cipher.reader_public(PRIVATE),))
+
+
+def beside(custodian):
+    return os.path.dirname(custodian.store.root)
 
 
 def resume(custodian):
@@ -45,7 +59,18 @@ SCENARIOS = {
     "erase": lambda custodian: Erasure(custodian, subject="user:tester").erase("acme", reason="contract ended"),
     "save": lambda custodian: custodian.seal("acme", "production", {"DB_PASSWORD": b"a-new-value-8812"}),
     "resume": resume,
+    "backup": lambda custodian: create(custodian, "acme", OFFLINE, directory=beside(custodian), name="new.spbak"),
+    "restore": lambda custodian: Restore(custodian).restore(f"{beside(custodian)}/store.spbak", IDENTITY, older=True),
+    "rebuild": lambda custodian: rebuild(
+        f"{beside(custodian)}/store.spbak",
+        IDENTITY,
+        f"{beside(custodian)}/rebuilt",
+        clock=custodian.keyring.clock,
+        reached=custodian.keyring.journal.reached,
+    ),
 }
+IN_PLACE = ("backup", "restore", "rebuild")
+"""Scenarios whose template is a directory with the store in it, and its backups beside."""
 
 
 class Count:
@@ -65,6 +90,7 @@ def run(scenario, root, last):
     child = os.fork()
     if not child:
         os.close(reader)
+        root = f"{root}/secrets" if scenario in IN_PLACE else root
         try:
             reached = Count(last)
             SCENARIOS[scenario](Custodian(root, reached=reached))

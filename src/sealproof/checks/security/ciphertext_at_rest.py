@@ -11,9 +11,11 @@ import re
 from typing import TYPE_CHECKING
 
 from sealproof.checks.registry import check
+from sealproof.envelope.grammar import TAG_BYTES, is_text
 from sealproof.envelope.parse import parse
 from sealproof.errors import DataError
 from sealproof.findings import Finding, failed, passed
+from sealproof.vault.backup.header import parse as parse_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,4 +61,14 @@ def _holds_plain_text(path: str) -> bool:
     if not os.path.isfile(path) or os.path.islink(path):
         return False
     with open(path, "rb") as file:
-        return _ASSIGNMENT.search(file.read(_PLAIN_MAX)) is not None
+        data = file.read(_PLAIN_MAX)
+    return not _is_container(data) and _ASSIGNMENT.search(data) is not None
+
+
+def _is_container(data: bytes) -> bool:
+    """Tell whether this is an encrypted backup: a front of the format, and behind it bytes that are no text."""
+    try:
+        payload = data[len(parse_backup(data).data) :]
+    except DataError:
+        return False
+    return len(payload) > TAG_BYTES and not is_text(payload)
