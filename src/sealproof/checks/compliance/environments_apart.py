@@ -1,7 +1,7 @@
 """CMP-017: environments are apart.
 
 Compares production with the tenant's other environments: values by a digest under a key that is drawn for this check
-and dropped with it, keys in memory. Principals are compared as the access policy names them.
+and dropped with it, keys in memory, and whoever the access policy lets read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING
 from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence, TenantView
+from sealproof.errors import PolicyMissing, SealproofError
 from sealproof.findings import Finding, Scope, failed, not_applicable, not_evaluated, passed
+from sealproof.vault.access.interface import Operation
+from sealproof.vault.access.policyfile import PolicyFile
+from sealproof.vault.access.rules import ANY
 from sealproof.vault.manifest import SecretClass
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ def environments_apart(ctx: Context) -> Iterator[Finding]:
     if not others:
         yield not_applicable(view.path, "there is no production environment beside another")
         return
+    yield from _principals(ctx, others)
     key = os.urandom(_KEY_BYTES)
     ours = _digests(view, key)
     for name in others:
@@ -71,6 +76,31 @@ def _compare(ctx: Context, ours: dict[bytes, list[str]], other: TenantView, key:
         )
     if apart:
         yield passed(view.path, f"no value and no key is shared with {other.scope.environment}")
+
+
+def _principals(ctx: Context, others: list[str]) -> Iterator[Finding]:
+    """Yield a finding for each subject that reads both here and in an environment that must be apart."""
+    tenant, here = ctx.tenant.scope.tenant, ctx.tenant.scope.environment
+    try:
+        rules = PolicyFile(ctx.target.root).load().policy.rules
+    except PolicyMissing:
+        return  # nobody is granted anything
+    except SealproofError as exc:
+        yield not_evaluated("policy.json", f"who reads where is unknown: {exc.message}", fix=exc.hint)
+        return
+    reads: dict[str, dict[str, str]] = {}
+    for rule in rules:
+        if rule.allows and rule.tenant == tenant and Operation.READ in rule.operations:
+            for place in (here, *others):
+                if rule.environment in (place, ANY):
+                    reads.setdefault(rule.subject, {}).setdefault(place, rule.id)
+    for subject, places in sorted(reads.items()):
+        shared = [place for place in others if place in places]
+        if here in places and shared:
+            observed = f"{subject} reads in {here} and in {shared[0]}, too"
+            fix = command(ctx, "access", "revoke", places[here])
+            expected = "a principal of its own in each environment"
+            yield failed(f"policy.json rule {places[here]}", observed, expected=expected, fix=fix)
 
 
 def _host_key_of_both(view: TenantView, other: TenantView) -> bool:

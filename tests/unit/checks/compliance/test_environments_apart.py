@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sealproof.checks.specimen import Specimen, key_text, write_private
 from sealproof.envelope.keyfile import KeyLine
 from sealproof.envelope.seal import EpochKey, SealedValue, create
 from sealproof.findings import Scope, Status
+from sealproof.vault.access.changes import granted
+from sealproof.vault.access.interface import Operation
+from sealproof.vault.access.policyfile import PolicyFile
+from sealproof.vault.access.rules import Conditions, Rule
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys.keyring import Keyring
 
 SHARED = b"Vq2xN8mLr5TzKc7WbYp4HdGf9JsEa3Uo"
 PRODUCTION = Scope("aurora", "production")
@@ -69,3 +76,31 @@ def test_an_environment_that_does_not_open_is_no_evidence(store, run_check, cust
     path = store / "tenants" / "aurora" / ".env.enc"
     path.write_bytes(path.read_bytes()[:-20])
     assert run_check(store, "CMP-017", PRODUCTION).status is Status.NOT_EVALUATED
+
+
+def grant(store, subject, environment):
+    file = PolicyFile(str(store))
+    base, key = file.load(), Keyring(str(store)).signing_key("policy")
+    operations, now = (Operation.READ,), int(time.time())
+
+    def rule(rule_id):
+        return Rule(rule_id, True, subject, "aurora", environment, "*", operations, Conditions(), now, "root")
+
+    policy, made = granted(base, rule, now=now)
+    file.propose(base, policy, key)
+    return made.id
+
+
+def test_a_principal_that_reads_in_both_fails(store, run_check, custodian, failure):
+    grant(store, "web-production", "production")
+    grant(store, "web-development", "development")
+    assert run_check(store, "CMP-017", PRODUCTION).status is Status.PASS
+    rule = grant(store, "web-production", "development")
+    assert failure(run_check(store, "CMP-017", "aurora")).resource == f"policy.json rule {rule}"
+    observed = failure(run_check(store, "CMP-017", PRODUCTION)).observed
+    assert observed == "web-production reads in production and in development, too"
+
+
+def test_a_rule_for_every_environment_fails(store, run_check, custodian, failure):
+    grant(store, "web", "*")
+    assert "web reads in production" in failure(run_check(store, "CMP-017", PRODUCTION)).observed
