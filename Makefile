@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # NIST's own reader of OSCAL, for one test. It pins jinja2, so it lives apart.
 TRESTLE := $(VENV)/trestle
 
-.PHONY: help demo test lint bench faults custody clean trestle
+.PHONY: help demo test lint bench crash faults custody clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   measure, side by side"
 	@echo "make faults  break and kill the audit log at every one of its file operations"
+	@echo "make crash   kill rotations at every pair of points, at every target (hours)"
 	@echo "make custody eight processes write 200 secrets each, and lose none"
 
 $(VENV)/.ready: pyproject.toml
@@ -47,6 +48,10 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/access.py
 	$(BIN)/python benchmarks/custody.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/rotation.py
+
+crash: $(VENV)/.ready
+	SEALPROOF_CRASH=every $(BIN)/python -m pytest -q -n auto tests/integration/rotation/test_crashes.py
 
 trestle: $(TRESTLE)/bin/trestle
 

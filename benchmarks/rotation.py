@@ -244,22 +244,23 @@ def run(rotations: int, strategies: list[Strategy]) -> Iterator[dict[str, Any]]:
     """Yield a row for each strategy at each server, and the two that must fail."""
     with servers.postgres() as pg, servers.redis_server() as rs:
         for strategy in strategies:
-            with _at_postgres(pg) as (store, target, generator), postgres_users(store) as uses:
+            with at_postgres(pg) as (store, target, generator), postgres_users(store) as uses:
                 work = partial(rotate, store, plan_of(target, generator), strategy, rotations)
                 yield measure("PostgreSQL", strategy.value, rotations, uses, work)
-            with _at_redis(rs) as (store, plan), redis_users(store) as uses:
+            with at_redis(rs) as (store, plan), redis_users(store) as uses:
                 yield measure(
                     "Redis", strategy.value, rotations, uses, partial(rotate, store, plan, strategy, rotations)
                 )
         wrong = min(rotations, WRONG_ROTATIONS)
         for scheme, way in (("single user, published late", published_late), ("old revoked at once", revoked_at_once)):
-            with _at_postgres(pg) as (store, target, generator), postgres_users(store, helper=False) as uses:
+            with at_postgres(pg) as (store, target, generator), postgres_users(store, helper=False) as uses:
                 work = partial(way, store, target, generator, wrong, admin=lambda: Secret(pg.admin_url))
                 yield measure("PostgreSQL", f"WRONG: {scheme}", wrong, uses, work)
 
 
 @contextmanager
-def _at_postgres(server: servers.Postgres) -> Iterator[tuple[Store, PostgresTarget, AlternatingLogin]]:
+def at_postgres(server: servers.Postgres) -> Iterator[tuple[Store, PostgresTarget, AlternatingLogin]]:
+    """Give a store with a login that works, its target and its generator."""
     owner, first, second = server.owner_with_logins(first_password=FIRST)
     target = PostgresTarget(lambda: Secret(server.admin_url), owner=owner, roles=[first, second])
     with _directory() as directory:
@@ -267,7 +268,8 @@ def _at_postgres(server: servers.Postgres) -> Iterator[tuple[Store, PostgresTarg
 
 
 @contextmanager
-def _at_redis(server: servers.Redis) -> Iterator[tuple[Store, Plan]]:
+def at_redis(server: servers.Redis) -> Iterator[tuple[Store, Plan]]:
+    """Give a store with a password that works, and the plan to rotate it."""
     user = server.user(first_password=FIRST)
     target = RedisTarget(lambda: Secret(server.admin_url), user=user)
     with _directory() as directory:

@@ -37,7 +37,7 @@ IGNORED = (
 _STORE = {"sealproof.toml", "tenants"}
 """What only a store has. A directory with neither, and with nothing besides `_AROUND`, may become one."""
 _AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit"}
-_STORE_IGNORED = ("/keys/", "/audit/", "/reports/", *IGNORED)
+_STORE_IGNORED = ("/keys/", "/audit/", "/reports/", "/consumers/", *IGNORED)
 _ATTRIBUTES = "*.enc -text merge=sealproof\n"
 _GIT_SECONDS = 30
 

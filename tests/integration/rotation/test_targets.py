@@ -1,0 +1,252 @@
+"""Each target by itself: what the servers see, what they refuse, and what is said when nobody answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from hashlib import sha256
+from hmac import digest
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from sealproof.errors import ConfigurationError, MalformedFile, TargetRefused, TargetUnavailable
+from sealproof.loader.secret import Secret
+from sealproof.rotation import jwk
+from sealproof.rotation.credential import login_of, with_login
+from sealproof.rotation.targets.api_keys import WebhookTarget
+from sealproof.rotation.targets.manual import ClientCredentials, ManualTarget
+from sealproof.rotation.targets.postgres import PostgresTarget
+from sealproof.rotation.targets.redis_acl import RedisTarget
+from sealproof.rotation.targets.signing_keys import KeySetTarget
+
+NOWHERE = "127.0.0.1:1"
+
+
+def test_the_clear_password_never_reaches_postgresql_s_log(at, postgres):
+    bench = at("postgres")
+    seen = [login_of(bench.current()).password.reveal()]
+    for _ in range(3):
+        bench.engine().rotate(bench.name, bench.plan)
+        seen.append(login_of(bench.current()).password.reveal())
+    log = postgres.log.read_text()
+    assert "SCRAM-SHA-256$" in log  # statements are logged, or this would show nothing
+    assert "statement: ALTER ROLE" in log
+    assert not [password for password in seen[1:] if password in log]
+
+
+def test_the_clear_password_never_reaches_redis_log_nor_its_access_list(at, redis_server):
+    bench = at("redis")
+    bench.engine().rotate(bench.name, bench.plan)
+    password = login_of(bench.current()).password.reveal()
+    users = (redis_server.log.parent / "users.acl").read_text()
+    assert sha256(password.encode()).hexdigest() in users
+    assert password not in users + redis_server.log.read_text()
+
+
+def test_what_the_application_makes_belongs_to_the_owner_whoever_is_logged_in(at, postgres):
+    bench = at("postgres")
+    owner = bench.spec["roles"][0]
+    for _ in range(2):
+        bench.engine().rotate(bench.name, bench.plan)
+        with psycopg.connect(bench.current().reveal(), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} ()").format(sql.Identifier(f"t_{owner}")))
+    with postgres.admin() as connection:
+        row = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = %s", (f"t_{owner}",)).fetchone()
+    assert row == (owner,)
+
+
+def test_a_session_of_the_old_login_ends_with_it_and_one_of_the_new_stays(at):
+    bench = at("postgres")
+    old = psycopg.connect(bench.current().reveal(), autocommit=True)
+    bench.engine().rotate(bench.name, bench.plan)
+    with psycopg.connect(bench.current().reveal(), autocommit=True) as new:
+        bench.plan.target.revoke(
+            Secret(with_login(bench.current(), bench.spec["roles"][1], "x").reveal()), current=bench.current()
+        )
+        assert new.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError):
+        old.execute("SELECT 1")
+    old.close()
+
+
+def test_a_redis_session_without_the_mark_ends_with_the_old_password(at):
+    bench = at("redis")
+    old = redis.Redis.from_url(bench.current().reveal(), retry=None)
+    old.ping()
+    stays = old.connection_pool.get_connection()
+    bench.engine().rotate(bench.name, bench.plan)
+    stays.send_command("PING", check_health=False)
+    with pytest.raises(redis.ConnectionError):
+        stays.read_response()
+    stays.disconnect()
+    old.close()
+
+
+def test_a_login_that_does_not_act_as_the_owner_is_refused(postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    with postgres.admin() as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} RESET role").format(sql.Identifier(first)))
+    target = PostgresTarget(lambda: Secret(postgres.admin_url), owner=owner, roles=[first, second])
+    with pytest.raises(TargetRefused, match="does not act as"):
+        target.test(Secret(postgres.url(first, "first-of-many")))
+
+
+def test_a_probe_that_the_application_may_not_run_is_refused(postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    target = PostgresTarget(
+        lambda: Secret(postgres.admin_url), owner=owner, roles=[first, second], probe="SELECT * FROM pg_authid"
+    )
+    with pytest.raises(TargetRefused, match="42501"):
+        target.test(Secret(postgres.url(first, "first-of-many")))
+
+
+def test_a_role_in_use_is_never_given_another_password(postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    target = PostgresTarget(lambda: Secret(postgres.admin_url), owner=owner, roles=[first, second])
+    current = Secret(postgres.url(first, "first-of-many"))
+    with pytest.raises(TargetRefused, match="in use"):
+        target.set(Secret(postgres.url(first, "another-password")), current=current)
+    target.revoke(Secret(postgres.url(first, "another-password")), current=current)
+    assert target.is_effective(current)
+
+
+def test_an_administrator_without_the_right_is_refused(postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    plain = postgres.url(first, "first-of-many")
+    target = PostgresTarget(lambda: Secret(plain), owner=owner, roles=[first, second])
+    with pytest.raises(TargetRefused):
+        target.set(Secret(postgres.url(second, "x" * 30)), current=Secret(plain))
+
+
+@pytest.mark.parametrize("roles", [[], ["a", "b", "c"], ["owner", "a"]])
+def test_roles_are_one_or_two_and_not_the_owner(roles):
+    with pytest.raises(ConfigurationError):
+        PostgresTarget(lambda: Secret(""), owner="owner", roles=roles)
+
+
+def test_no_answer_is_not_a_no(store, tmp_path):
+    url = Secret(f"postgresql://app:x@{NOWHERE}/db")
+    with pytest.raises(TargetUnavailable):
+        PostgresTarget(lambda: url, owner="o", roles=["app"]).is_effective(url)
+    cache = Secret(f"redis://app:x@{NOWHERE}/0")
+    with pytest.raises(TargetUnavailable):
+        RedisTarget(lambda: cache, user="app").is_effective(cache)
+    with pytest.raises(TargetUnavailable):
+        KeySetTarget(str(tmp_path / "no" / "such" / "set.json")).is_effective(jwk.SigningJwk()(Secret("")))
+
+
+def test_a_key_set_that_is_none_is_said_so(tmp_path):
+    (tmp_path / "set.json").write_text("[]")
+    with pytest.raises(MalformedFile):
+        KeySetTarget(str(tmp_path / "set.json")).is_effective(jwk.SigningJwk()(Secret("")))
+
+
+def test_a_key_set_keeps_the_present_key_while_the_new_one_is_published(tmp_path):
+    path = tmp_path / "set.json"
+    target = KeySetTarget(str(path))
+    old, new = (jwk.SigningJwk()(Secret("")) for _ in range(2))
+    target.set(old, current=old)
+    target.set(new, current=old)
+    target.set(new, current=old)
+    assert [key["kid"] for key in json.loads(path.read_text())["keys"]] == [jwk.key_id(old), jwk.key_id(new)]
+    with pytest.raises(TargetRefused):
+        target.revoke(new, current=new)
+    target.revoke(old, current=new)
+    assert [key["kid"] for key in json.loads(path.read_text())["keys"]] == [jwk.key_id(new)]
+    assert '"d"' not in path.read_text()
+
+
+@contextlib.contextmanager
+def serving(answer):
+    """A loopback service: `answer(request)` gives status and JSON."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, told = answer(self, body)
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode())
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_webhook_service_rotates_by_digests_alone(at):
+    known = {sha256(b"first-of-many").hexdigest()}
+    bodies = []
+
+    def answer(request, body):
+        tag = "sha256=" + digest(b"shared", body, "sha256").hex()
+        if request.headers["Sealproof-Signature"] != tag:
+            return 401, {}
+        bodies.append(body)
+        asked = json.loads(body)
+        if asked["action"] == "set":
+            known.add(asked["key"])
+        if asked["action"] == "revoke":
+            known.discard(asked["key"])
+        if asked["action"] == "test" and asked["key"] not in known:
+            return 403, {}
+        return 200, {"effective": asked["key"] in known}
+
+    bench = at("callable")
+    with serving(answer) as url:
+        target = WebhookTarget(url, lambda: Secret("shared"))
+        result = bench.engine().rotate(bench.name, bench.but(target=target).plan)
+        assert result.state.value == "done"
+        with pytest.raises(TargetRefused, match="HTTP 401"):
+            WebhookTarget(url, lambda: Secret("another")).test(bench.current())
+    assert known == {sha256(bench.current().reveal().encode()).hexdigest()}
+    assert not any(bench.current().reveal().encode() in body for body in bodies)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, TargetRefused),
+        (403, TargetRefused),
+        (429, TargetUnavailable),
+        (500, TargetUnavailable),
+        (302, TargetRefused),
+    ],
+)
+def test_what_a_webhook_s_status_means(status, error):
+    with serving(lambda *_: (status, {})) as url, pytest.raises(error):
+        WebhookTarget(url, lambda: Secret("shared")).set(Secret("new"), current=Secret("old"))
+
+
+def test_a_check_without_an_answer_decides_nothing():
+    with serving(lambda *_: (200, {})) as url, pytest.raises(TargetUnavailable):
+        WebhookTarget(url, lambda: Secret("shared")).is_effective(Secret("new"))
+
+
+def test_a_client_secret_is_tested_by_a_token_request():
+    def answer(request, body):
+        good = request.headers["Authorization"] == "Basic Y2xpZW50OnJpZ2h0"  # client:right
+        return (200, {"access_token": "t"}) if good and body == b"grant_type=client_credentials" else (401, {})
+
+    with serving(answer) as url:
+        target = ManualTarget("the dashboard", test=ClientCredentials(url, lambda: Secret("client")))
+        target.test(Secret("right"))
+        assert target.is_effective(Secret("right"))
+        assert not target.is_effective(Secret("wrong"))
+    with pytest.raises(ConfigurationError):
+        ClientCredentials("http://accounts.example/token", lambda: Secret("client"))
