@@ -28,6 +28,7 @@ import servers
 
 from sealproof.loader.secret import Secret
 from sealproof.rotation.clients.postgres import connection_class
+from sealproof.rotation.clients.postgres import connection_pool as postgres_pool
 from sealproof.rotation.clients.redis import connection_pool
 from sealproof.rotation.consumers import Consumer
 from sealproof.rotation.credential import login_of
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 WORKERS = 16
 REFRESH_S = 0.05
-GRACE_S = 0.2  # four refresh intervals
+GRACE_S = 0.5  # longer than a refresh and an operation, on a busy machine
 LATE_S = 0.2  # what the first wrong way publishes too late
 WRONG_ROTATIONS = 10
 FIRST = "first-of-many"
@@ -138,10 +139,7 @@ def postgres_users(store: Store, *, helper: bool = True) -> Iterator[list[Use]]:
         return use
 
     def pooled(consumer: Consumer) -> Use:
-        connections = connection_class(consumer, store.name)
-        pool = psycopg_pool.ConnectionPool(
-            connection_class=connections, check=connections.check_current, min_size=1, max_size=2, open=True, timeout=20
-        )
+        pool = postgres_pool(consumer, store.name, min_size=1, max_size=2, open=True, timeout=20)
         pools.append(pool)
 
         def use() -> None:

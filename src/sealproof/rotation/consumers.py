@@ -76,7 +76,7 @@ class Consumer:
         self._rollouts: dict[str, Rollout] = {}
         self._versions: dict[str, tuple[int, bytes]] = {}
         self._uses: dict[tuple[str, str], Use] = {}
-        self._next = 0.0
+        self._next = self._read_at = 0.0
         self._unsaid = False
         self.problem: SealproofError | None = None
         """What the thread of `watching` met when it last looked, or None."""
@@ -163,6 +163,7 @@ class Consumer:
                 self._unlocked = self._open(root)
                 self._values = self._unlocked.values()
                 self._data = self._unlocked.envelope.data
+                self._read_at = self._clock()
                 self._rollouts = rollouts.decode(self._values)
                 underway = {rollout.rotation for rollout in self._rollouts.values()}
                 self._uses = {key: use for key, use in self._uses.items() if use.rotation in underway}
@@ -202,6 +203,6 @@ class Consumer:
                 numbers={"generation": generation, "count": sum(use.ok for use in self._uses.values())},
             )
             self._audit.append([record])
-        word = Acknowledgement(self.consumer_id, generation, self._clock(), tuple(self._uses.values()))
+        word = Acknowledgement(self.consumer_id, generation, self._read_at, tuple(self._uses.values()))
         self._register.write(word, unlocked)
         self._unsaid = False

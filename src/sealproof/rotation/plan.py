@@ -32,8 +32,8 @@ class Plan:
     every_s: float = 0.0
     """Time from one rotation to the next; 0 leaves it to the manifest's days."""
     grace_s: float = 60.0
-    """Time that every consumer has to read the file again: at least the longest refresh interval. The target's own
-    session life comes on top."""
+    """Time from the flip, and from the last consumer's acknowledgement of it, to the end of the old value: longer than
+    a refresh interval and than the longest operation. The target's own session life comes on top."""
     patience_s: float = 3600.0
     """How long to wait for consumers that do not acknowledge, and for canaries that do not use the new value."""
     soak_s: float = 300.0

@@ -47,7 +47,7 @@ class Acknowledgement(NamedTuple):
     consumer: str
     generation: int
     at: float
-    """Unix seconds."""
+    """When it read that generation, in unix seconds."""
     uses: tuple[Use, ...]
 
 

@@ -337,14 +337,19 @@ class Steps:
         return Step(State.NEEDS_HUMAN, {"why": why, "back_to": back_to.value})
 
     def _followed(self, seen: Seen, rollout: Rollout, least_s: float) -> Pause | None:
-        """Return the pause until every consumer has seen `rollout`, and `least_s` have passed; None when they have."""
+        """Return the pause until `least_s` after every consumer has seen `rollout`; None when that is over.
+
+        A consumer that has just read the file may be in the middle of something with the value that it had before.
+        """
         now = self._clock()
-        if now < rollout.since + least_s:
-            return Pause(rollout.since + least_s, "until sessions and consumers of the old value are gone")
-        lagging = [word.consumer for word in self._words(seen) if word.generation < rollout.generation]
-        if lagging and now < rollout.since + self._plan.patience_s:
+        words = self._words(seen)
+        patience = rollout.since + max(self._plan.patience_s, least_s)
+        lagging = [word.consumer for word in words if word.generation < rollout.generation]
+        if lagging and now < patience:
             return Pause(now + self._plan.poll_s, f"for the acknowledgement of {', '.join(sorted(lagging)[:5])}")
-        return None
+        last = max((word.at for word in words if word.generation >= rollout.generation), default=rollout.since)
+        ends = min(max(last, rollout.since) + least_s, patience)
+        return Pause(ends, "until sessions of the old value are gone") if now < ends else None
 
     def _words(self, seen: Seen) -> list[Acknowledgement]:
         return Register(self._shelf.root, self._shelf.tenant, self._shelf.environment).read(seen.unlocked)

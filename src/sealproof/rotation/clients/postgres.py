@@ -1,11 +1,9 @@
 """psycopg connections that log in with whatever credential holds when they are opened.
 
     consumer = Consumer("acme", consumer_id="web-1")
-    connections = connection_class(consumer, "DATABASE_URL")
-    pool = ConnectionPool(connection_class=connections, check=connections.check_current)
+    pool = connection_pool(consumer, "DATABASE_URL", min_size=2)
 
-A pool that checks with `check_current` lets go of connections of a credential that was replaced, so that nothing of the
-application still depends on it when it ends.
+or `connection_class(consumer, "DATABASE_URL").connect()` for a connection of one's own.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from sealproof.rotation.targets.postgres import says_no
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from psycopg_pool import ConnectionPool
 
     from sealproof.rotation.consumers import Consumer, Lent
 
@@ -51,15 +50,29 @@ def connection_class(consumer: Consumer, name: str) -> type[RotatingConnection]:
             connection.lent = lent
             return connection
 
-        @staticmethod
-        def check_current(connection: Rotating) -> None:
-            """Close a connection whose credential was replaced, and raise: a pool then opens another."""
-            if connection.lent is None or not consumer.is_current(connection.lent):
-                connection.close()  # or the pool would keep it
-                message = f"the credential {name} of this connection was replaced"
-                raise psycopg.OperationalError(message)
-
     return Rotating  # type: ignore[return-value]  # what type checkers are shown below
+
+
+def connection_pool(consumer: Consumer, name: str, **options: Any) -> ConnectionPool[RotatingConnection]:  # noqa: ANN401
+    """Return a psycopg pool of such connections; `options` are `ConnectionPool`'s. Raises MissingExtra.
+
+    A connection whose credential was replaced is handed out once more at most, since that credential is still good for
+    a while, and replaced when it comes back; idle ones are replaced at once. Nobody waits for it.
+    """
+    connections = connection_class(consumer, name)
+    try:
+        from psycopg_pool import ConnectionPool  # noqa: PLC0415 - an extra
+    except ImportError as exc:
+        message = "a pool of connections to PostgreSQL needs psycopg_pool"
+        raise MissingExtra(message, hint="pip install 'sealproof[postgres]'") from exc
+
+    def check(connection: RotatingConnection) -> None:
+        if connection.lent is None or not consumer.is_current(connection.lent):
+            pool.drain()
+            ConnectionPool.check_connection(connection)
+
+    pool: ConnectionPool[RotatingConnection] = ConnectionPool(connection_class=connections, check=check, **options)
+    return pool
 
 
 if TYPE_CHECKING:
@@ -68,7 +81,3 @@ if TYPE_CHECKING:
         """What `connection_class` returns, for type checkers."""
 
         lent: Lent | None
-
-        @staticmethod
-        def check_current(connection: Connection[Any]) -> None:
-            """Raise for a connection whose credential was replaced."""
