@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealproof.compliance.profiles import Profile
+    from sealproof.vault.journal import Operation
+    from sealproof.vault.keys.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,23 @@ class Target:
     def waivers(self) -> WaiverFile:
         """Return the waivers that apply to this run. Raises ConfigurationError, CallerError."""
         return WaiverFile(self)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the key ledger, read once. Raises KeyMissing, JournalBroken."""
+        from sealproof.vault.keys.ledger import read_ledger  # noqa: PLC0415 - only for the checks that ask
+
+        return read_ledger(self.custodian)
+
+    @cached_property
+    def journal(self) -> list[Operation]:
+        """Return every operation that the rotation journal tells of, read once. Raises KeyMissing, JournalBroken."""
+        return self.custodian.keyring.journal.history()
+
+    @cached_property
+    def journal_verified(self) -> int:
+        """Return how many lines the rotation journal has, every link and signature checked once."""
+        return self.custodian.keyring.journal.verify()
 
     def profile(self, scope: Scope) -> Profile:
         """Return the parameters that govern `scope`; the store as a whole is as strict as its strictest file."""
