@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from sealproof.findings import ExitCode, Severity, Status, gates
+from sealproof.reports._identity import telling
 from sealproof.reports._times import stamp
 from sealproof.reports._visible import visible
 
@@ -116,10 +117,10 @@ def _not_run(check: str, reason: str, catalogue: Catalogue) -> ET.Element:
 
 
 def _lines(result: CheckResult) -> tuple[str, ...]:
-    told = [finding for finding in result.findings if finding.status is result.status]
     lines: list[str] = []
-    for finding in told:
-        lines.append(f"{finding.resource}: {finding.observed or finding.reason}")
+    for finding in telling(result):
+        waiver = f"[waived by {finding.waived_by}] " if finding.status is Status.WAIVED else ""
+        lines.append(f"{waiver}{finding.resource}: {finding.observed or finding.reason}")
         if finding.observed and finding.reason:
             lines.append(f"  because   {finding.reason}")
         if finding.expected:

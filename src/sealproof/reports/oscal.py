@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from sealproof.findings import Evidence, Status
-from sealproof.reports._identity import run_uuid
+from sealproof.reports._identity import run_uuid, telling
 from sealproof.reports._times import stamp
 from sealproof.reports._visible import visible
 from sealproof.reports.coverage import Claim, coverage
@@ -185,8 +185,7 @@ def _is_risk(result: CheckResult) -> bool:
 
 
 def _risk(run: RunResult, result: CheckResult, check: Check) -> dict[str, object]:
-    told = [finding for finding in result.findings if finding.status is result.status]
-    fixes = [finding.fix for finding in told if finding.fix] or [check.remediation]
+    fixes = [finding.fix for finding in telling(result) if finding.fix] or [check.remediation]
     return {
         "uuid": run_uuid(run, "risk", result.check, result.scope.tenant, result.scope.environment),
         "title": f"{check.id}: {check.title}",
@@ -236,12 +235,13 @@ def _observed(run: RunResult, result: CheckResult) -> str:
 
 
 def _told(result: CheckResult) -> str:
-    lines = [_line(finding) for finding in result.findings if finding.status is result.status]
+    lines = [_line(finding) for finding in telling(result)]
     return "\n".join(lines) or result.status.value.replace("_", " ")
 
 
 def _line(finding: Finding) -> str:
-    seen = ": ".join(part for part in (finding.resource, finding.observed, finding.reason) if part)
+    waiver = f"waived by {finding.waived_by}" if finding.status is Status.WAIVED else ""
+    seen = ": ".join(part for part in (waiver, finding.resource, finding.observed, finding.reason) if part)
     return visible(f"{seen} (expected: {finding.expected})" if finding.expected else seen)
 
 

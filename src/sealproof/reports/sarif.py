@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sealproof.findings import ExitCode, Severity, Status, gates, verdict
-from sealproof.reports._identity import identity, run_uuid
+from sealproof.reports._identity import identity, run_uuid, telling
 from sealproof.reports._times import stamp
 from sealproof.reports._visible import visible
 from sealproof.reports.results import TOOL
@@ -120,14 +120,13 @@ def _invocation(run: RunResult) -> dict[str, object]:
 
 def _told(result: CheckResult) -> Iterator[Finding | None]:
     """Yield the findings that make the result what it is; a result without any still has its place."""
-    told = [finding for finding in result.findings if finding.status is result.status]
+    told = telling(result)
     yield from told
     if not told:
         yield None
 
 
 def _result(result: CheckResult, finding: Finding | None, index: int, run: RunResult) -> dict[str, object]:
-    waived = result.status is Status.WAIVED
     resource = visible(finding.resource) if finding else str(result.scope)
     told: dict[str, object] = {
         "ruleId": result.check,
@@ -147,8 +146,10 @@ def _result(result: CheckResult, finding: Finding | None, index: int, run: RunRe
             "gates": gates(result, run.gate) is not ExitCode.OK,
         },
     }
-    if waived:
-        reason = visible(finding.reason) if finding else ""
+    if finding is not None and finding.status is Status.WAIVED:
+        reason = visible(
+            f"waiver {finding.waived_by}: {finding.reason}" if finding.reason else f"waiver {finding.waived_by}"
+        )
         told["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
     return told
 

@@ -223,6 +223,19 @@ def test_sarif_shows_a_waived_finding_as_suppressed(log: dict[str, Any]) -> None
     assert "W-2026-014" in suppressed[0]["suppressions"][0]["justification"]
 
 
+@pytest.mark.parametrize("name", ["results.sarif", "junit.xml", "oscal-ar.json", "report.html"])
+def test_no_format_drops_a_waived_finding_beside_a_failing_one(run: RunResult, catalogue: Catalogue, name: str) -> None:
+    waived = next(item for item in run.results if item.status is Status.WAIVED)
+    failing = next(item for item in run.results if item.status is Status.FAIL)
+    both = replace(waived, status=Status.FAIL, findings=(*failing.findings, *waived.findings))
+    data = formats.RENDERERS[name](replace(run, results=(both,), waivers=()), catalogue, signer=SIGNER).decode()
+    assert "LEGACY_FTP_TOKEN" in data
+    assert "W-2026-014" in data
+    if name == "results.sarif":
+        told = json.loads(data)["runs"][0]["results"]
+        assert ["suppressions" in item for item in told] == [False, True]
+
+
 def test_sarif_fingerprints_stay_when_what_was_seen_changes(run: RunResult, catalogue: Catalogue) -> None:
     failing = next(item for item in run.results if item.status is Status.FAIL)
     moved = replace(failing, findings=tuple(replace(finding, observed="other") for finding in failing.findings))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sealproof.cli.reporting import trusted
 from sealproof.errors import ConfigurationError, EvidenceRejected, MalformedFile
 from sealproof.reports.trust import PinnedKey, read_pins, write_pins
 from sealproof.reports.verify import verify
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from sealproof.signing import SigningKey
 
 RUN_DAY = date(2026, 11, 23)
+HOUR = 3_600_000  # milliseconds
 
 
 def test_a_pem_is_a_key_without_limits(key: SigningKey) -> None:
@@ -78,3 +82,14 @@ def test_a_key_of_another_time_is_refused(report: Path, key: SigningKey, first: 
         EvidenceRejected, match=r"^step 5: key 56475aa75463474c \(.*\) was not valid when the run ended"
     ):
         verify(report, [PinnedKey(key.public, first, last)])
+
+
+def test_a_true_report_of_long_ago_is_refused_where_an_age_is_asked(run: RunResult) -> None:
+    now = time.time_ns() // 1_000_000
+    young = replace(run, ended=now - 5 * HOUR)
+    for hours in (0, 6):
+        trusted._young_enough(young, hours)
+    with pytest.raises(
+        EvidenceRejected, match="true and 5 h old, 5 h are allowed: an earlier run was put in its place"
+    ):
+        trusted._young_enough(young, 5)
