@@ -39,6 +39,7 @@ def fleet(run: RunResult) -> RunResult:
         failed(text.format(other), text.format(other.upper()), expected=text.format(other), fix=text.format(other))
         for text in ("tenants/{}/.env.enc", "{}.production", "key of {}_old", "shared with '{}'", "{0}{0}", "x{}y")
     )
+    planted += (failed(ELSEWHERE, f"seen in {other.upper()}", expected="", fix=""),)
     mine = failed(
         f"{OWN}/development/TOKEN", "31 bits", expected="80 bits", fix=f"sealproof rotate TOKEN --tenant {OWN}"
     )
