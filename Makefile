@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 TRESTLE := $(VENV)/trestle
 
 .PHONY: help demo test lint bench crash faults custody clean trestle
+.PHONY: help demo test lint attacks bench faults custody clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
 	@echo "make test    run every test"
 	@echo "make lint    ruff, mypy, import contracts"
+	@echo "make attacks every attack on every store; writes docs/attack-matrix.md"
 	@echo "make bench   measure, side by side"
 	@echo "make faults  break and kill the audit log at every one of its file operations"
 	@echo "make crash   kill rotations at every pair of points, at every target (hours)"
@@ -38,6 +40,9 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+attacks: $(VENV)/.ready
+	$(BIN)/python tests/weak_stores/matrix.py
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/startup.py

@@ -35,6 +35,7 @@ COMMANDS = {
     "access": "say who may do what, and why somebody may or may not",
     "audit": "verify, export, watch, anchor and prune the signed audit log",
     "check": "look for what is wrong, decide the gate, write the evidence",
+    "attack": "point the attack table at a store of your own",
     "report": "render, verify, merge or compare reports",
     "waiver": "list the accepted findings, and sign one as its approver",
     "record": "sign and read who is who, what was approved, reviewed, exposed, erased",

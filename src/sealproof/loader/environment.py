@@ -83,13 +83,16 @@ def load_environment_secrets(
     take_keys()  # before anything can fail: the application that catches the error does not see them either
     place = Place(tenant_id, environment, root)
     opened, wanted = _open(place, source, required)
-    values = plain_names(opened.unlocked.values())
-    missing = tuple([name for name in wanted if name not in values])
+    # Names are readable without the values. What is refused by name is refused before there is a value in any frame.
+    names = {entry.name for entry in opened.unlocked.envelope.entries if "." not in entry.name}
+    missing = tuple([name for name in wanted if name not in names])
     if missing:
         message = f"{place.tenant}/{place.environment} lacks {', '.join(missing)}"
         hint = f"sealproof set {place.tenant} {missing[0]} --environment {place.environment}"
         raise MissingSecrets(message, hint=hint, names=missing)
-    refuse_dangerous(values, allow=allow)
+    refuse_dangerous(names, allow=allow)
+    _refuse_another(place)
+    values = plain_names(opened.unlocked.values())
     if expand:
         from sealproof.loader.expand import expand as expand_values  # noqa: PLC0415 - brings python-dotenv
 
@@ -115,12 +118,7 @@ def put(place: Place, values: Mapping[str, str], *, override: bool) -> tuple[str
 
     Raises AnotherTenantLoaded, and CallerError if the locale cannot carry a value; nothing is set then.
     """
-    scope = (place.tenant, place.environment)
-    if _loaded and _loaded[0] != scope:
-        held = "/".join(_loaded[0])
-        message = f"this process holds the secrets of {held}; loading {'/'.join(scope)} would mix two tenants"
-        hint = "start one process a tenant, or use DevelopmentSecretLoader(tenant).secure_context()"
-        raise AnotherTenantLoaded(message, hint=hint)
+    _refuse_another(place)
     skipped = () if override else tuple(sorted([name for name in values if name in os.environ]))
     left = frozenset(skipped)
     fresh = {name: value for name, value in values.items() if name not in left}
@@ -129,8 +127,17 @@ def put(place: Place, values: Mapping[str, str], *, override: bool) -> tuple[str
             message = f"the locale's encoding cannot carry the value of {name}"
             raise CallerError(message, hint="start Python with PYTHONUTF8=1", names=(name,))
     os.environ.update(fresh)
-    _loaded[:] = [scope]
+    _loaded[:] = [(place.tenant, place.environment)]
     return skipped
+
+
+def _refuse_another(place: Place) -> None:
+    scope = (place.tenant, place.environment)
+    if _loaded and _loaded[0] != scope:
+        held = "/".join(_loaded[0])
+        message = f"this process holds the secrets of {held}; loading {'/'.join(scope)} would mix two tenants"
+        hint = "start one process a tenant, or use DevelopmentSecretLoader(tenant).secure_context()"
+        raise AnotherTenantLoaded(message, hint=hint)
 
 
 def _locale_carries(value: str) -> bool:

@@ -79,7 +79,7 @@ def key_was_handed_over() -> bool:
 
 def _parsed(origin: str, text: bytes) -> tuple[KeyLine, ...]:
     try:
-        return parse_keys(text if text.endswith(b"\n") else text + b"\n")
+        return parse_keys(text)
     except DataError as exc:
         raise at(origin, exc, hint="export the key again with `sealproof key export`") from None
 
@@ -115,4 +115,7 @@ def _handed_over() -> tuple[str, bytes] | None:
             message = f"key file {path} is empty"
             raise MalformedFile(message, hint="sealproof key export TENANT --environment E --output FILE")
         return path, text
-    return ("SEALPROOF_KEY", _taken["SEALPROOF_KEY"]) if "SEALPROOF_KEY" in _taken else None
+    if "SEALPROOF_KEY" not in _taken:
+        return None
+    text = _taken["SEALPROOF_KEY"]  # a shell's $(cat …) drops the last line feed; a file that lacks it was cut
+    return "SEALPROOF_KEY", text if text.endswith(b"\n") else text + b"\n"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 NAME = "results.json"
 SCHEMA = "sealproof-results/1"
+_CODES = re.compile("[\x7f-\x9f]")  # DEL and C1; JSON escapes C0 itself
 TOOL = "sealproof"
 
 _CHECK = re.compile(r"[A-Z]{2,8}-[0-9]{3}")
@@ -70,7 +71,8 @@ class Document:
 def encode(run: RunResult, catalogue: Catalogue | None = None) -> bytes:
     """Return `run` as canonical JSON, with titles and controls from `catalogue` (default: the one shipped).
 
-    A text that UTF-8 cannot hold (a lone surrogate out of a file name) is written as its escape.
+    A text that UTF-8 cannot hold (a lone surrogate out of a file name) is written as its escape, and so are
+    the control characters that JSON would leave as they are: a terminal obeys them.
 
     Raises EvidenceRejected if a result is of a check that the catalogue does not have.
     """
@@ -280,9 +282,13 @@ def _texts(node: Node) -> tuple[str, ...]:
     return tuple(item.text() for item in node.items())
 
 
+def _escaped(code: re.Match[str]) -> str:
+    return f"\\x{ord(code[0]):02x}"
+
+
 def _utf8(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return _CODES.sub(_escaped, value.encode("utf-8", "backslashreplace").decode())
     if isinstance(value, dict):
         return {_utf8(key): _utf8(item) for key, item in value.items()}
     if isinstance(value, list):

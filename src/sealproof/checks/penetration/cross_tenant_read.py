@@ -11,6 +11,7 @@ import os
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
 from sealproof.checks.registry import check
 from sealproof.checks.scratch import leaks
@@ -57,6 +58,7 @@ def no_cross_tenant_read(ctx: Context) -> Iterator[Finding]:
     yield _loader(ctx, [party.file for party in parties]).finding("scratch tenants (loader)", expected=_EXPECTED)
     reason = "whoever holds a key may open its file: reading asks no policy here, so there is no denial to log"
     yield not_applicable("log of denials", reason)
+    yield from row_findings(ctx)
 
 
 def _work(parties: list[_Party]) -> bool:

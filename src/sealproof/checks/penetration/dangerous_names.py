@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
 from sealproof.checks.penetration._file_watch import FileWatch
 from sealproof.checks.registry import check
@@ -63,6 +64,7 @@ def dangerous_names_are_refused(ctx: Context) -> Iterator[Finding]:
         trials = Trials()
         trials.add(run_apart(function, directory, {"directory": directory}).returned())
         yield trials.finding(resource, expected=expected)
+    yield from row_findings(ctx)
 
 
 def try_steering(directory: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.penetration._weaker_files import missing_fields, other_formats, weaker_seals
 from sealproof.checks.registry import check
 from sealproof.checks.specimen import Specimen, key_text
@@ -51,6 +52,7 @@ def no_downgrade(ctx: Context) -> Iterator[Finding]:
     yield _key_files().finding("key files", expected="refused: one kind of key, one length, with its writers")
     yield _costs().finding("costs of key derivation", expected="refused outside their range, before deriving")
     yield _written(ctx).finding("what is written", expected="only formats and algorithms that the profile allows")
+    yield from row_findings(ctx)
 
 
 def _sealed_files() -> Trials:

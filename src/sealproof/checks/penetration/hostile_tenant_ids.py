@@ -12,6 +12,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
 from sealproof.checks.penetration._file_watch import FileWatch
 from sealproof.checks.registry import check
@@ -60,6 +61,7 @@ def hostile_ids_cannot_escape(ctx: Context) -> Iterator[Finding]:
         trials = Trials()
         trials.add(run_apart(function, directory, {"directory": directory}).returned())
         yield trials.finding(resource, expected="refused, with nothing opened or made that the id names")
+    yield from row_findings(ctx)
 
 
 def try_ids(directory: str) -> dict[str, object]:

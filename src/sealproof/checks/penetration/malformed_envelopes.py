@@ -14,6 +14,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
 from sealproof.checks.penetration._mutations import drawn, named
 from sealproof.checks.registry import check
@@ -46,6 +47,7 @@ def malformed_envelopes_are_harmless(ctx: Context) -> Iterator[Finding]:
     for resource, function in (("malformed copies", open_mutants), ("odd files in a store", load_odd_files)):
         outcome = run_apart(function, directory, {"seconds": seconds}, seconds=seconds * _ALL, memory_mib=memory)
         yield _judged(resource, outcome)
+    yield from row_findings(ctx)
 
 
 def _judged(resource: str, outcome: Outcome) -> Finding:

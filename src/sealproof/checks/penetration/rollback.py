@@ -13,6 +13,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
 from sealproof.checks.registry import check
 from sealproof.checks.specimen import Specimen, parts, write_private
@@ -56,6 +57,7 @@ def no_silent_rollback(ctx: Context) -> Iterator[Finding]:
         trials.add(run_apart(function, directory, {"directory": directory}).returned())
         yield trials.finding(resource, expected="refused, or named as not protected where nothing can show it")
     yield _anchor()
+    yield from row_findings(ctx)
 
 
 def _anchor() -> Finding:

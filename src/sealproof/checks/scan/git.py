@@ -31,7 +31,6 @@ def ask(directory: str, *words: str, stdin: bytes = b"", good: tuple[int, ...] =
 
     Raises ToolFailed if git is not there, runs out of time, or ends with a code that is not in `good`.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _LEADS_ELSEWHERE}
     try:
         answer = subprocess.run(  # noqa: S603 - fixed program, no shell
             ["git", "-C", directory, *_ALWAYS, *words],  # noqa: S607 - the user's own git
@@ -39,11 +38,10 @@ def ask(directory: str, *words: str, stdin: bytes = b"", good: tuple[int, ...] =
             capture_output=True,
             timeout=SECONDS,
             check=False,
-            env=environment | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"},
+            env=_environment(),
         )
     except FileNotFoundError:
-        message = "git is not installed"
-        raise ToolFailed(message, hint="install git") from None
+        raise _not_installed() from None
     except subprocess.TimeoutExpired:
         message = f"git {words[0]} took over {SECONDS} s"
         raise ToolFailed(message, hint=f"git -C {directory} status") from None
@@ -52,6 +50,29 @@ def ask(directory: str, *words: str, stdin: bytes = b"", good: tuple[int, ...] =
         message = f"git {words[0]} gave no answer: {said:.200}"
         raise ToolFailed(message, hint=f"git -C {directory} status")
     return answer.stdout
+
+
+def start(directory: str, *words: str) -> subprocess.Popen[bytes]:
+    """Start `git -C DIRECTORY WORDS` with pipes to it and from it. Raises ToolFailed if git is not there."""
+    try:
+        return subprocess.Popen(  # noqa: S603 - fixed program, no shell
+            ["git", "-C", directory, *_ALWAYS, *words],  # noqa: S607 - the user's own git
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+    except FileNotFoundError:
+        raise _not_installed() from None
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _LEADS_ELSEWHERE}
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
+
+
+def _not_installed() -> ToolFailed:
+    return ToolFailed("git is not installed", hint="install git")
 
 
 def names(directory: str, *words: str, stdin: bytes = b"", good: tuple[int, ...] = (0,)) -> list[str]:

@@ -55,7 +55,7 @@ def objects(root: str) -> Outputs:
     seen |= _views(credentials=credentials, secret=credentials.client_secret)
     # Not handed back by any public call: their own texts and copies have to be silent, their attributes are theirs.
     for name, thing in {"opened": opened, "unlocked": opened.unlocked, "key": opened.unlocked.opened_with}.items():
-        seen[name] = "\n".join(_texts(thing))
+        seen[name] = "\n".join(texts(thing))
     loaded = load_environment_secrets(TENANT, root=root)
     control("the environment holds a value", os.environ.get("DB_PASSWORD"))
     return seen | _views(loaded=loaded)
@@ -124,10 +124,10 @@ def report(root: str, source: str, checks: list[str]) -> Outputs:
 
 
 def _views(**things: object) -> Outputs:
-    return {name: "\n".join((*_texts(thing), *_attributes(thing))) for name, thing in things.items()}
+    return {name: "\n".join((*texts(thing), *attributes(thing))) for name, thing in things.items()}
 
 
-def _texts(thing: object) -> Iterator[str]:
+def texts(thing: object) -> Iterator[str]:
     """Yield what a log line, a template, a JSON encoder, a copy and a pickle make of an object."""
     yield from (repr(thing), str(thing), format(thing, ""), f"{[thing]} { ({'key': thing}) }")
     yield json.dumps(thing, default=repr)
@@ -143,7 +143,7 @@ def _pickler(protocol: int) -> Callable[[object], str]:
     return lambda thing: pickle.dumps(thing, protocol).decode("latin-1")
 
 
-def _attributes(thing: object) -> Iterator[str]:
+def attributes(thing: object) -> Iterator[str]:
     """Yield what a debugger shows of an object: its attributes, one level deep."""
     yield repr(getattr(thing, "__dict__", {}))
     for name in dir(thing):
@@ -158,7 +158,7 @@ def _said(provoke: Callable[[], object]) -> str:
         said = ["".join(traceback.format_exception(exc))]
         chain: list[BaseException] = [exc]
         for link in chain:
-            said += [str(link), *map(repr, link.args), *_attributes(link)]
+            said += [str(link), *map(repr, link.args), *attributes(link)]
             chain += [next_ for next_ in (link.__cause__, link.__context__) if next_ is not None and next_ not in chain]
         return "\n".join(said)
     control("an error was provoked", condition=False)

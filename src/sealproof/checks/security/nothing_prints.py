@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sealproof.checks import isolation
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart, run_program
 from sealproof.checks.registry import check
 from sealproof.checks.scratch import leaks
@@ -101,6 +102,7 @@ def nothing_prints_a_secret(ctx: Context) -> Iterator[Finding]:
         yield not_applicable("command line", "this installation has none")
     else:
         yield _finding(bench, "command line", _command_line(ctx.scratch(), bench))
+    yield from row_findings(ctx)
 
 
 def _outputs(

@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.checks.scan.detectors import Detectors
@@ -63,6 +64,7 @@ def source_tree(ctx: Context) -> Iterator[Finding]:
     yield from _hints(sweep, detectors)
     yield from _gaps(sweep, detectors)
     yield from _not_looked_at(listing, live, sweep)
+    yield from row_findings(ctx)
 
 
 def _live_values(ctx: Context, live: LiveValues, sweep: Sweep) -> Iterator[Finding]:

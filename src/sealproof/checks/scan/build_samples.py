@@ -1,0 +1,68 @@
+"""Build and CI files with a planted value, and their clean twins: what tests and attacks show the detector."""
+
+from __future__ import annotations
+
+import base64
+
+_TRACED = (
+    "jobs:\n  test:\n    steps:\n      - env:\n          API_TOKEN: ${{ secrets.API_TOKEN }}\n"
+    '        run: |\n          set -x\n          curl -H "X: $API_TOKEN" https://internal.example\n'
+)
+CLEAN = (
+    (
+        "Dockerfile",
+        "FROM python:3.12\nARG VERSION\nENV LOG_LEVEL=INFO\nRUN --mount=type=secret,id=token pip install .\n",
+    ),
+    ("Dockerfile", "FROM python:3.12\nENV API_TOKEN_FILE=/run/secrets/token\nENV API_TOKEN=${API_TOKEN}\n"),
+    (
+        "docker-compose.yml",
+        "services:\n  app:\n    environment:\n      - API_TOKEN\n      - DB_PASSWORD=${DB_PASSWORD}\n",
+    ),
+    ("compose.yaml", "services:\n  app:\n    environment:\n      DB_PASSWORD: ${DB_PASSWORD:?required}\n"),
+    (
+        ".github/workflows/ci.yml",
+        "jobs:\n  test:\n    env:\n      API_TOKEN: ${{ secrets.API_TOKEN }}\n    steps:\n      - run: make test\n",
+    ),
+    (".github/workflows/ci.yml", "jobs:\n  test:\n    steps:\n      - run: |\n          set -x\n          make test\n"),
+    (
+        ".github/workflows/ci.yml",
+        "jobs:\n  a:\n    steps:\n      - uses: actions/upload-artifact@v4\n        with:\n          path: report/\n",
+    ),
+    (".gitlab-ci.yml", "test:\n  variables:\n    API_TOKEN: $API_TOKEN\n  script:\n    - make test\n"),
+    ("build.log", "Step 3: fetching\nmasked value: ***\n"),
+    ("docker-history.txt", "ENV LOG_LEVEL=INFO\nRUN /bin/sh -c pip install .\n"),
+)
+"""Files in which nothing is wrong, by name."""
+
+
+def planted(value: str) -> tuple[tuple[str, str], ...]:
+    """Return files that each hold `value`, or give away whatever value there will be."""
+    encoded = base64.b64encode(value.encode()).decode()
+    return (
+        ("Dockerfile", f"FROM python:3.12\nENV API_TOKEN={value}\n"),
+        ("Dockerfile", f'FROM python:3.12\nENV DB_PASSWORD "{value}"\n'),
+        ("Dockerfile", f"FROM python:3.12\nARG DB_PASSWORD={value}\nRUN make\n"),
+        ("app.dockerfile", f"FROM python:3.12\nRUN curl -H 'Authorization: Bearer {value}' https://internal.example\n"),
+        ("Dockerfile", "FROM python:3.12\nARG API_TOKEN\nENV API_TOKEN=$API_TOKEN\nRUN make\n"),
+        ("docker-compose.yml", f"services:\n  app:\n    environment:\n      - DB_PASSWORD={value}\n"),
+        ("compose.yaml", f"services:\n  app:\n    environment:\n      DB_PASSWORD: {value}\n"),
+        (
+            ".github/workflows/ci.yml",
+            f"jobs:\n  test:\n    env:\n      API_TOKEN: {value}\n    steps:\n      - run: make\n",
+        ),
+        (
+            ".github/workflows/ci.yml",
+            _TRACED,
+        ),
+        (
+            ".github/workflows/ci.yml",
+            "jobs:\n  a:\n    steps:\n      - uses: actions/upload-artifact@v4\n        with:\n          path: .env\n",
+        ),
+        (
+            ".github/workflows/ci.yml",
+            "jobs:\n  a:\n    steps:\n      - run: echo ${{ secrets.API_TOKEN }} | base64\n",
+        ),
+        (".gitlab-ci.yml", f"test:\n  variables:\n    DB_PASSWORD: {value}\n  script:\n    - make test\n"),
+        ("build.log", f"Step 3: fetching\nAPI_TOKEN in base64: {encoded}\n"),
+        ("docker-history.txt", f"ENV API_TOKEN={value}\nRUN /bin/sh -c pip install .\n"),
+    )
