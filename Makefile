@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 # NIST's own reader of OSCAL, for one test. It pins jinja2, so it lives apart.
 TRESTLE := $(VENV)/trestle
 
-.PHONY: help demo test lint bench crash faults custody clean trestle
-.PHONY: help demo test lint attacks bench faults custody clean trestle
+.PHONY: help demo test lint attacks bench crash faults custody clean trestle
 
 help:
 	@echo "make demo    seal three tenants, start an application, gate it, sign the report"
