@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sealproof.cli import console
+from sealproof.vault.audit.notes import verifier_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,13 @@ def verified_json(verified: Verified) -> dict[str, object]:
     """Return what was proved, for programs."""
     fields = verified._asdict()
     signed = fields.pop("signed")
-    return {**fields, "complete": verified.complete, "claim": verified.claim(), "checkpoint": signed.note()}
+    return {
+        **fields,
+        "complete": verified.complete,
+        "claim": verified.claim(),
+        "checkpoint": signed.note(),
+        "verifier_key": verifier_key(verified.origin, signed.key),  # what a witness of this epoch is told
+    }
 
 
 def entry_json(entry: Entry, known: Mapping[str, str]) -> str:

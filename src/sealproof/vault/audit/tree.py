@@ -10,18 +10,11 @@ HASH_BYTES = 32
 HASH_HEX = 64
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    """Return the hash of a leaf (RFC 6962, 2.1)."""
-    return sha256(b"\0" + entry).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash of an inner node (RFC 6962, 2.1)."""
-    return sha256(b"\1" + left + right).digest()
-
-
 class CompactRange:
-    """The roots of the perfect subtrees that a tree of `size` leaves consists of, largest first."""
+    """The roots of the perfect subtrees that a tree of `size` leaves consists of, largest first.
+
+    A leaf is hashed behind a zero byte, an inner node behind a one (RFC 6962, 2.1).
+    """
 
     __slots__ = ("hashes", "size")
 

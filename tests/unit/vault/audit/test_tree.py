@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealproof.errors import AuditLogBroken
-from sealproof.vault.audit.tree import CompactRange, leaf_hash, node_hash
+from sealproof.vault.audit.tree import CompactRange
 
 LEAVES = [
     bytes.fromhex(text)
@@ -43,9 +43,9 @@ def merkle_tree_hash(entries: list[bytes]) -> bytes:
     if not entries:
         return sha256(b"").digest()
     if len(entries) == 1:
-        return leaf_hash(entries[0])
+        return sha256(b"\0" + entries[0]).digest()
     split = 1 << ((len(entries) - 1).bit_length() - 1)
-    return node_hash(merkle_tree_hash(entries[:split]), merkle_tree_hash(entries[split:]))
+    return sha256(b"\1" + merkle_tree_hash(entries[:split]) + merkle_tree_hash(entries[split:])).digest()
 
 
 def grown(entries: list[bytes]) -> CompactRange:

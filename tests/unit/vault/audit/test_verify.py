@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -479,6 +480,19 @@ def test_a_next_epoch_that_begins_before_the_last_record_is_seen(root, clock, mo
             clock.advance(-5)
             with pytest.raises(AuditLogBroken, match="opens the next epoch before this one's last record"):
                 log.seal()
+
+
+def test_memory_does_not_grow_with_the_log(root, clock):
+    peaks = []
+    with AuditLog(root, TENANT, clock=clock) as log:
+        for batches in (6, 18):
+            for _ in range(batches):
+                log.append([a_record()] * 1000)
+            tracemalloc.start()
+            verify(root, TENANT, pinned_key(root, TENANT))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 # While others write and prune
