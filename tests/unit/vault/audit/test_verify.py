@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import tracemalloc
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sealproof.errors import AuditLogBroken, UnknownTenant, UnsafeFile
 from sealproof.signing import SigningKey
 from sealproof.vault.audit import trail
 from sealproof.vault.audit.home import pinned_key
-from sealproof.vault.audit.lines import body, checkpoint_line
+from sealproof.vault.audit.lines import body, checkpoint_line, opening_line
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.audit.notes import read_note, signature_field, signed_note
 from sealproof.vault.audit.pen import Limits
@@ -470,6 +471,51 @@ def lenient(record):
             self.tenant = tenant
 
     return take
+
+
+def signed_on(log: trail.Trail, key: SigningKey, lines: list[bytes]) -> list[bytes]:
+    """Let `log` take `lines` unseen, and return them with a checkpoint of what it came to then, signed with `key`."""
+    for line in lines:
+        log.feed(line)
+    text = log.state().text()
+    note = signed_note(text, log.origin, signature_field(log.origin, key, text))
+    return [*lines, checkpoint_line(note)]
+
+
+def test_an_epoch_with_a_key_that_nobody_promised_is_seen(written):
+    """Whoever holds no key cuts the log behind a final seal and goes on with a key of their own."""
+    root, pinned = written
+    lines = lines_of(root)
+    seal = next(number for number, line in enumerate(lines) if b"\\nnext " in line)
+    followed = trail.Trail(TENANT, pinned)
+    for line in lines[: seal + 1]:
+        followed.feed(line)
+    thief = SigningKey(b"t" * 32)
+    promise = followed.promise
+    assert promise is not None
+    for changed in (promise._replace(key=thief.public), promise._replace(key=thief.public, start=promise.start + 1)):
+        forger = followed.copy()
+        forger.promise = changed
+        opening = opening_line(forger.due(changed.start))
+        with pytest.raises(AuditLogBroken, match="is not the opening of the epoch that is due"):
+            verify_lines([*lines[: seal + 1], *signed_on(forger, thief, [opening])], TENANT, pinned)
+
+
+def test_a_gap_in_the_sequence_is_seen_even_if_it_is_signed(root, clock):
+    with AuditLog(root, TENANT, clock=clock) as log:
+        log.append([a_record()])
+        with log.writing() as (session, _):
+            key = session.pen._tip.key()
+    lines, pinned = lines_of(root), pinned_key(root, TENANT)
+    followed = trail.Trail(TENANT, pinned)
+    for line in lines:
+        followed.feed(line)
+    front = f'{{"q":2,"at":{followed.at},"ep":1,"p":"{followed.head.decode()}",'
+    record = front.encode() + lines[2].split(b",", 4)[4]
+    followed.head = sha256(record).hexdigest().encode()
+    followed.range.append(record)
+    with pytest.raises(AuditLogBroken, match="has sequence number 2"):
+        verify_lines([*lines, record, *signed_on(followed, key, [])], TENANT, pinned)
 
 
 def test_a_next_epoch_that_begins_before_the_last_record_is_seen(root, clock, monkeypatch):
