@@ -30,6 +30,7 @@ demo: $(VENV)/.ready
 
 faults: $(VENV)/.ready
 	SEALPROOF_EVERY_FAULT=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/audit/test_crashes.py tests/unit/vault/audit/test_faults.py
+	SEALPROOF_TEST_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/keys tests/unit/vault/backup
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup

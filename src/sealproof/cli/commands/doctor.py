@@ -14,6 +14,7 @@ import cryptography
 
 import sealproof
 from sealproof.cli import arguments, console
+from sealproof.envelope.grammar import SEALS_MAX
 from sealproof.envelope.open import STEPS, diagnose
 from sealproof.errors import SealproofError
 from sealproof.loader.files import open_root
@@ -21,6 +22,7 @@ from sealproof.loader.keys import find_keys, key_was_handed_over
 from sealproof.loader.tenant import Place, open_tenant, read_sealed
 from sealproof.vault.access import AccessControl
 from sealproof.vault.foundation import work_tree
+from sealproof.vault.journal import Journal
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
         if anchor
         else "rollback: not protected (SEALPROOF_MIN_GENERATION or SEALPROOF_STATE would)",
     )
+    if "keys" in names:
+        yield from _unfinished(args.root)
     if work_tree(args.root) is not None:
         yield _driver(args.root)
 
@@ -89,6 +93,20 @@ def _policy(root: str) -> tuple[bool, str]:
         return False, f"access: {error.message} (hint: {error.hint})"
     owners = ", ".join(policy.owners) or "nobody"
     return True, f"access: policy generation {policy.generation}, {len(policy.rules)} rules, owned by {owners}"
+
+
+def _unfinished(root: str) -> Iterator[tuple[bool, str]]:
+    try:
+        found = Journal(root).unfinished()
+    except SealproofError as error:
+        yield False, f"journal: {error.message} (hint: {error.hint})"
+        return
+    for one in found:
+        if one.last != "wait":  # a writer's roll waits for people, as it should
+            yield (
+                False,
+                f"journal: {one.kind} of {one.scope} is not finished, at {one.last} (hint: sealproof key ledger)",
+            )
 
 
 def _driver(root: str) -> tuple[bool, str]:
@@ -121,3 +139,4 @@ def _tenant(args: Arguments) -> Iterator[tuple[bool, str]]:
     envelope = opened.unlocked.envelope
     size = f"generation {envelope.generation}, {console.counted(len(envelope.entries), 'secret')}"
     yield True, f"{where}: opens, {size}, rollback {opened.rollback}"
+    yield True, f"{where}: {envelope.seals:,} of {SEALS_MAX:,} seals under its data key; a new one is made before that"
