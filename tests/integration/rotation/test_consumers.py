@@ -1,0 +1,166 @@
+"""Consumers: they notice, change over, say so; a canary that is refused brings everyone back by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sealproof.errors import CallerError, UnknownSecret
+from sealproof.rotation.clients.postgres import connection_class
+from sealproof.rotation.consumers import Consumer
+from sealproof.rotation.register import Register
+from sealproof.rotation.states import State
+from sealproof.rotation.strategies import Strategy
+from sealproof.vault.audit.log import AuditLog
+from sealproof.vault.custodian import Custodian
+
+from .bench import ENVIRONMENT, TENANT
+
+
+def consumer_of(bench, name: str = "web-1", **options) -> Consumer:
+    return Consumer(TENANT, consumer_id=name, root=bench.root, refresh_s=0.0, **options)
+
+
+def words(bench) -> dict[str, object]:
+    unlocked = bench.custodian.open(TENANT, ENVIRONMENT)
+    return {word.consumer: word for word in Register(bench.root, TENANT, ENVIRONMENT).read(unlocked)}
+
+
+def test_a_consumer_acknowledges_each_generation_that_it_reads(at):
+    bench = at("callable")
+    consumer = consumer_of(bench)
+    assert consumer.refresh()
+    assert not consumer.refresh()
+    first = words(bench)["web-1"].generation
+    bench.custodian.seal(TENANT, ENVIRONMENT, {"COOKIE_KEY": b"another-value-of-some-length"})
+    assert consumer.refresh()
+    assert words(bench)["web-1"].generation == first + 1
+    consumer.close()
+    assert words(bench) == {}
+
+
+def test_a_word_that_somebody_without_the_key_wrote_is_none(at):
+    bench = at("callable")
+    consumer_of(bench).refresh()
+    (path,) = (Path(bench.root) / "consumers" / TENANT / ENVIRONMENT).iterdir()
+    path.write_bytes(path.read_bytes().replace(b'"generation": ', b'"generation": 9'))
+    assert words(bench) == {}
+    path.write_bytes(b"\xff\n\n")
+    assert words(bench) == {}
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "x" * 65, "sp ace"])
+def test_an_id_that_could_be_a_path_is_refused(at, name):
+    with pytest.raises(CallerError):
+        consumer_of(at("callable"), name)
+
+
+def test_an_unknown_secret_is_not_lent(at):
+    with pytest.raises(UnknownSecret):
+        consumer_of(at("callable")).lend("NOBODY")
+
+
+def test_only_the_canary_is_lent_the_new_value_and_a_refusal_brings_it_back(at):
+    bench = at("postgres")
+    before = bench.current().reveal()
+    canary, other = consumer_of(bench), consumer_of(bench, "web-2")
+    plan = bench.but(canaries=("web-1",), soak_s=60.0, patience_s=60.0).plan
+    engine = bench.engine()
+    assert engine.rotate(bench.name, plan, strategy=Strategy.CANARY, wait=False).state is State.PROMOTING
+    lent = canary.lend(bench.name)
+    assert (lent.value.reveal() != before, other.lend(bench.name).value.reveal()) == (True, before)
+    canary.served(lent, worked=True)
+    canary.served(lent, worked=False)
+    going = threading.Thread(target=_keep, args=([canary, other], ended := threading.Event()))
+    going.start()
+    try:
+        result = engine.rotate(bench.name, bench.but(canaries=("web-1",), soak_s=60.0, patience_s=20.0).plan)
+    finally:
+        ended.set()
+        going.join()
+    assert result.state is State.ROLLED_BACK
+    assert result.why == "the target refused the new credential of web-1 (1)"
+    assert canary.lend(bench.name).value.reveal() == before
+    assert bench.valid() == 1
+
+
+def test_the_old_credential_is_kept_until_every_consumer_has_followed(at):
+    bench = at("callable")
+    late = consumer_of(bench, "late")
+    late.refresh()
+    plan = bench.but(patience_s=60.0).plan
+    paused = bench.engine().rotate(bench.name, plan, wait=False)
+    assert (paused.state, "late" in paused.why) == (State.GRACE, True)
+    assert bench.valid() == 2
+    late.refresh()
+    assert bench.engine().rotate(bench.name, plan, wait=False).state is State.DONE
+    assert bench.valid() == 1
+
+
+def test_a_consumer_that_never_follows_is_not_waited_for_for_ever(at):
+    bench = at("callable")
+    consumer_of(bench, "gone").refresh()
+    assert bench.engine().rotate(bench.name, bench.but(patience_s=0.2).plan).state is State.DONE
+
+
+def test_grace_counts_from_the_last_acknowledgement(at):
+    bench = at("callable")
+    consumer = consumer_of(bench)
+    consumer.refresh()
+    plan = bench.but(grace_s=0.3, patience_s=60.0).plan
+    bench.engine().rotate(bench.name, plan, wait=False)
+    time.sleep(0.4)
+    consumer.refresh()
+    assert bench.engine().rotate(bench.name, plan, wait=False).state is State.GRACE
+    assert bench.engine().rotate(bench.name, plan).state is State.DONE
+
+
+def test_an_acknowledgement_is_in_the_audit_log(at):
+    bench = at("callable")
+    with AuditLog(bench.root, TENANT) as log:
+        consumer = consumer_of(bench, audit=log)
+        consumer.refresh()
+    lines = b"".join(path.read_bytes() for path in (Path(bench.root) / "audit" / TENANT).iterdir() if path.is_file())
+    assert b"rotation.acknowledge" in lines
+
+
+def test_a_thread_of_its_own_follows_where_nobody_asks(at):
+    bench = at("callable")
+    consumer = Consumer(TENANT, consumer_id="idle", root=bench.root, refresh_s=0.01)
+    with consumer.watching():
+        result = bench.engine().rotate(bench.name, bench.but(patience_s=60.0).plan)
+    assert result.state is State.DONE
+    assert consumer.problem is None
+
+
+def test_a_new_epoch_is_taken_up(at):
+    bench = at("callable")
+    consumer = consumer_of(bench)
+    consumer.refresh()
+    Custodian(bench.root).rotate_epoch(TENANT, ENVIRONMENT)
+    assert consumer.refresh()
+    assert words(bench)["web-1"].generation == bench.custodian.envelope(TENANT, ENVIRONMENT).generation
+
+
+def test_a_connection_that_was_a_moment_too_late_looks_up_again_and_says_so_if_that_is_no_use(at, postgres):
+    bench = at("postgres")
+    consumer = Consumer(TENANT, consumer_id="slow", root=bench.root, refresh_s=3600.0)
+    connections = connection_class(consumer, bench.name)
+    connections.connect().close()
+    bench.engine().rotate(bench.name, bench.but(patience_s=0.0).plan)
+    with connections.connect() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    bench.custodian.seal(TENANT, ENVIRONMENT, {bench.name: postgres.url(bench.spec["roles"][1], "wrong").encode()})
+    consumer.refresh()
+    with pytest.raises(psycopg.OperationalError):
+        connections.connect()
+
+
+def _keep(consumers: list[Consumer], ended: threading.Event) -> None:
+    while not ended.wait(0.02):
+        for consumer in consumers:
+            consumer.refresh()
