@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def verified_text(verified: Verified, *, now: float) -> list[str]:
     """Return the lines that say what was proved, and what was not."""
-    checked = f"{verified.size - verified.first} records, {verified.checkpoints} checkpoints"
+    checked = f"{_many(verified.size - verified.first, 'record')}, {_many(verified.checkpoints, 'checkpoint')}"
     lines = [
         f"{verified.tenant}: {verified.claim()}",
         f"{checked}, epoch {verified.epochs}, last record {_time(verified.at)}",
-        f"{verified.signatures} signatures checked, every link of the chain, every leaf of the tree",
+        f"{_many(verified.signatures, 'signature')} checked, every link of the chain, every leaf of the tree",
     ]
     if verified.first:
         lines.append(f"pruned: begins at record {verified.first}, by a signed record of it")
@@ -58,6 +58,10 @@ def entry_json(entry: Entry, known: Mapping[str, str]) -> str:
     fields["actor"] = known.get(entry.actor, entry.actor)
     fields["secret"] = known.get(entry.secret, entry.secret)
     return json.dumps(fields)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _time(milliseconds: int) -> str:

@@ -26,7 +26,7 @@ from sealproof.vault.audit.home import reading
 from sealproof.vault.audit.newdirectory import new_directory
 from sealproof.vault.audit.notes import NOTE_MAX, read_note
 from sealproof.vault.audit.start import START
-from sealproof.vault.audit.verify import feed_extent, present_extent, verifier_at
+from sealproof.vault.audit.verify import feed_extent, open_export, present_extent, verifier_at
 
 if TYPE_CHECKING:
     from sealproof.vault.audit.extent import Extent
@@ -122,9 +122,9 @@ def newest_export(into: str, tenant: str) -> int | None:
 def exported_tenant(path: str) -> str:
     """Return whose log an export says it is. Its signatures prove that later.
 
-    Raises MalformedFile, InvalidName, StoreNotFound, UnsafeFile, FileUnavailable.
+    Raises MalformedFile, InvalidName, CallerError if there is no such directory, UnsafeFile, FileUnavailable.
     """
-    with open_root(path) as directory:
+    with open_export(path) as directory:
         note = directory.read(CHECKPOINT, limit=NOTE_MAX, private=False) or b""
     _, _, rest = read_note(note, name=f"{path}/{CHECKPOINT}").origin.partition("/")
     return check_tenant(rest.partition("/")[0])

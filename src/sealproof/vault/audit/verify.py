@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealproof.errors import AuditLogBroken, FileUnavailable
+from sealproof.errors import AuditLogBroken, CallerError, FileUnavailable, StoreNotFound
 from sealproof.loader.files import open_root
 from sealproof.vault.audit.extent import Extent, closed_lines, extent_of
 from sealproof.vault.audit.home import reading, seen_mark, undisturbed
@@ -73,9 +73,9 @@ def verify_export(
 ) -> Verified:
     """Verify an exported log in the directory `path`. Nothing may stand behind its last checkpoint.
 
-    Raises AuditLogBroken, StoreNotFound, UnsafeFile, FileUnavailable.
+    Raises AuditLogBroken, CallerError if there is no such directory, UnsafeFile, FileUnavailable.
     """
-    with open_root(path) as directory:
+    with open_export(path) as directory:
         extent = extent_of(directory)
         verifier = verifier_at(extent, tenant, pinned, anchors=anchors, every_signature=every_signature)
         unfinished = feed_extent(verifier, directory, extent, progress=progress)
@@ -93,6 +93,15 @@ def verify_lines(
     if not lines or not lines[-1].startswith(CHECKPOINT):
         raise _not_whole(tenant)
     return verifier.finish()
+
+
+def open_export(path: str) -> Directory:
+    """Open an export's directory. Raises CallerError if there is none, FileUnavailable."""
+    try:
+        return open_root(path)
+    except StoreNotFound:
+        message = f"there is no export at {path}"
+        raise CallerError(message, hint="sealproof audit export TENANT --output DIR") from None
 
 
 def present_extent(directory: Directory) -> Extent:

@@ -192,6 +192,13 @@ def test_a_scheduled_export_is_made_when_it_is_due(filled, tmp_path):
     assert all(verify_export(str(path), TENANT, pinned).size == 9 for path in into.iterdir())
 
 
+def test_there_is_no_export(tmp_path):
+    with pytest.raises(CallerError, match="there is no export at"):
+        verify_export(str(tmp_path / "none"), TENANT, bytes(32))
+    with pytest.raises(CallerError, match="there is no export at"):
+        exported_tenant(str(tmp_path / "none"))
+
+
 @pytest.mark.parametrize("note", [b"", b"no note", None])
 def test_an_export_that_does_not_say_whose_it_is(tmp_path, note):
     if note is not None:
