@@ -161,7 +161,8 @@ def _restore(args: Arguments) -> int:
                 numbers["count"] = len(done)
         else:
             custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
-            with recorded(args.root, "backup.restore", tenant=args.tenant or PLATFORM) as numbers:
+            asked = "backup.restore-older" if args.older else "backup.restore"
+            with recorded(args.root, asked, tenant=args.tenant or PLATFORM) as numbers:
                 done = Restore(custodian, advance=lambda scope: progress.advance(0, scope)).restore(
                     args.what, identity, tenant=args.tenant, older=args.older, above=args.above
                 )

@@ -2,7 +2,7 @@
 
     keys        the tenant's salt and wraps are overwritten and removed: from here on every copy is noise
     audit       a last record; then what ties the log to people and names is destroyed. The chain stays, and verifies
-    files       tenants/<tenant>/ goes, backups of this tenant alone with it
+    files       tenants/<tenant>/ goes, and what backups/ holds of this tenant alone
     tombstone   records/tombstone/<tenant>-<id>.json, signed, says what was erased and what ages out elsewhere
 
 The order is the point: a process killed anywhere leaves a tenant that is whole (before `keys`) or lost
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from sealproof.envelope.grammar import check_tenant
 from sealproof.errors import OperationUnderWay, UnknownTenant
-from sealproof.loader.files import Directory, unavailable
+from sealproof.loader.files import Directory, open_root, unavailable
 from sealproof.loader.storekeys import NEXT
 from sealproof.signing import canonical, sha256, sign_dsse
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 from sealproof.vault.audit.log import AuditLog
+from sealproof.vault.backup.shelf import Shelf
 from sealproof.vault.keys.overwrite import destroy
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Erasure:
         operation.ensure("files")
         with self._custodian.store.open() as root, root.make("tenants") as tenants:
             _remove_tree(tenants, tenant, operation)
+        self._remove_backups(tenant)
         operation.ensure("tombstone")
         path = self._bury(operation)
         operation.done(tombstone=path)
@@ -117,6 +119,13 @@ class Erasure:
                         operation.reached("pseudonym")
                 _remove_directory(log, "subjects")
             destroy(log, "log.key")
+
+    def _remove_backups(self, tenant: str) -> None:
+        """Remove the containers of this tenant alone from the store's own directory of backups."""
+        shelf = f"{self._root}/backups"
+        for one in Shelf(shelf).kept(tenant):
+            with open_root(shelf) as directory:
+                directory.remove(one.name)
 
     def _bury(self, operation: Operation) -> str:
         """Write the signed tombstone; the same bytes again if it is there."""

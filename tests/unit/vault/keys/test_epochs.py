@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
-from sealproof.envelope import seal
+from sealproof.envelope import cipher, seal
 from sealproof.envelope.freshness import Freshness
 from sealproof.envelope.open import unlock
-from sealproof.errors import CallerError, CannotOpen, Changed, GraceNotOver, LimitExceeded, OperationUnderWay
+from sealproof.errors import (
+    CallerError,
+    CannotOpen,
+    Changed,
+    GraceNotOver,
+    LimitExceeded,
+    OperationUnderWay,
+    UnknownTenant,
+)
 from sealproof.loader.keys import forget_keys
+from sealproof.vault.backup.create import create
+from sealproof.vault.backup.header import Recipients
+from sealproof.vault.backup.shelf import Shelf, name_of
 from sealproof.vault.custodian import DAY, Custodian
 from sealproof.vault.keys import keyring
 from sealproof.vault.keys.epochs import ROTATE, Epochs
+from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.keys.ledger import Purpose, State, read_ledger
+from sealproof.vault.keys.life import KeyLife
 from sealproof.vault.keys.master import MasterRotation
+from sealproof.vault.keys.signers import Signers
 
 from .conftest import PRODUCTION
 
@@ -191,3 +207,99 @@ def test_more_epochs_than_a_key_file_holds_are_refused(custodian, epochs, monkey
     with pytest.raises(LimitExceeded, match="2 live epochs") as refused:
         epochs.rotate("acme", "production")
     assert refused.value.hint.startswith("sealproof key destroy acme")
+
+
+def test_readers_work_throughout_a_change_of_the_master(store):
+    work = (
+        "import sys, time\n"
+        "from sealproof.loader.keys import forget_keys\n"
+        "from sealproof.vault.custodian import Custodian\n"
+        "print('reading', flush=True)\n"
+        "end, count = time.monotonic() + 120, 0\n"
+        "while time.monotonic() < end and not __import__('os').path.exists(sys.argv[1] + '/enough'):\n"
+        "    Custodian(sys.argv[1]).open('acme', 'production').values(); count += 1\n"
+        "print(count)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", work, str(store)], stdout=subprocess.PIPE) as reading:
+        assert reading.stdout.readline() == b"reading\n"
+        for _ in range(5):
+            MasterRotation(Custodian(str(store)).keyring).rotate()
+            forget_keys()
+        (store / "enough").write_text("")
+        assert int(reading.stdout.read()) > 0
+        assert reading.wait(60) == 0
+
+
+def test_keys_may_change_while_the_master_does(store, custodian):
+    """What is added between the wrapping and the flip is wrapped, too; what is destroyed there stays destroyed."""
+    Epochs(custodian).rotate("acme", "production")
+
+    def reached(point):
+        if point == "master.rotate:wrap:tenant" and not met:
+            met.append(point)
+            other = Custodian(str(store))
+            assert Epochs(other).destroy("acme", "production") == [1]
+            other.seal("initech", "development", {"A": b"added-meanwhile-1199"})
+
+    met = []
+    assert MasterRotation(Custodian(str(store), reached=reached).keyring).rotate() == 3
+    forget_keys()
+    fresh = Custodian(str(store))
+    assert fresh.open("initech", "development").values() == {"A": b"added-meanwhile-1199"}
+    assert fresh.open("acme", "production").values() == PRODUCTION
+    assert [line.epoch for line in fresh.keyring.key_lines("acme", "production")] == [2]
+
+
+def test_a_tenant_whose_keys_do_not_open_leaves_the_old_master(store, custodian):
+    before = (store / "keys/master.key").read_bytes()
+    intact = (store / "keys/tenant_keys/globex.key").read_bytes()
+    (store / "keys/tenant_keys/globex.key").write_bytes(intact.replace(b'"created":1', b'"created":2', 1))
+    with pytest.raises(CannotOpen):
+        MasterRotation(custodian.keyring).rotate()
+    assert (store / "keys/master.key").read_bytes() == before
+    assert not list((store / "keys").rglob("*.next"))
+    assert custodian.keyring.journal.unfinished() == []
+    assert custodian.open("acme", "production").values() == PRODUCTION
+
+
+def test_what_cannot_be_given_up_says_so(store, custodian):
+    life = KeyLife(custodian, subject="user:tester")
+    journal = custodian.keyring.journal
+    operation = journal.begin("epoch.destroy", "acme/production", epochs=[], created=[], current=1)
+    with pytest.raises(OperationUnderWay, match="cannot be given up"):
+        life.abandon(operation)
+    life.resume(operation)
+    operation = journal.begin("master.rotate", "master", form="random")
+    life.abandon(operation)
+    operation = journal.begin("master.rotate", "master", form="random")
+    operation.step("flip")
+    with pytest.raises(OperationUnderWay, match="in force already"):
+        life.abandon(operation)
+    life.resume(operation)
+    assert life.unfinished() == []
+
+
+def test_a_roll_is_of_a_purpose_that_rolls_and_within_the_limit(custodian):
+    signers = Signers(custodian)
+    for call in (signers.roll, signers.finish):
+        with pytest.raises(CallerError):
+            call("audit")
+    for _ in range(15):
+        custodian.keyring.new_signing_key("writer")
+    with pytest.raises(LimitExceeded, match="16 writers"):
+        signers.roll("writer")
+
+
+def test_an_erased_tenants_own_backups_go(store, custodian):
+    shelf = Shelf(str(store / "backups"))
+    shelf.prepare()
+    for scope in ("acme", "globex", "*"):
+        public = cipher.reader_public(bytes(range(32)))
+        create(custodian, scope, Recipients((public,)), directory=shelf.directory, name=name_of(scope, NOW, "1"))
+    Erasure(custodian, subject="user:tester").erase("acme")
+    assert sorted(one.header.scope for one in shelf.kept()) == ["*", "globex"]
+    for tenant, busy in (("nobody", None), ("globex", "globex/development")):
+        if busy:
+            custodian.keyring.journal.begin(ROTATE, busy, **{"from": 1, "to": 2, "grace": 0})
+        with pytest.raises(OperationUnderWay if busy else UnknownTenant):
+            Erasure(custodian, subject="user:tester").erase(tenant)
