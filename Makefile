@@ -49,6 +49,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/plugin_cost.py
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/timing.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/access.py
 	$(BIN)/python benchmarks/custody.py
