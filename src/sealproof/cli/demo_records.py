@@ -10,10 +10,19 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from sealproof.cli.private_file import write_private
+from sealproof.envelope import cipher
+from sealproof.envelope.grammar import KEY_BYTES
+from sealproof.envelope.keyfile import KeyLine
 from sealproof.loader.files import open_root
 from sealproof.signing import SEED_BYTES, SigningKey
 from sealproof.vault.access.interface import Subject
 from sealproof.vault.audit.home import audited_tenants
+from sealproof.vault.backup.create import create
+from sealproof.vault.backup.header import WHOLE_STORE, Recipients
+from sealproof.vault.backup.shelf import Shelf as Backups
+from sealproof.vault.backup.shelf import name_of
+from sealproof.vault.custodian import Custodian
 from sealproof.vault.custody import AdvancedSecretManager
 from sealproof.vault.declarations import FILE_MAX, FILE_NAME
 from sealproof.vault.keys.keyring import Keyring
@@ -71,7 +80,22 @@ def sign(root: str) -> Iterator[str]:
         record = audit_review(root, tenant, by=APPROVER, at=now, outcome="the log of the first set-up, nothing odd")
         shelf.add(record, approver)
     shelf.add(access_review(root, by=APPROVER, at=now, outcome="nobody but the owner has access"), approver)
+    yield _back_up(root, now)
     yield f"named {owner} and {APPROVER}, who approved and reviewed the set-up; their keys were used once and dropped"
+
+
+def _back_up(root: str, now: int) -> str:
+    """Back the whole store up for an escrowed identity, which a real store keeps somewhere else."""
+    private = os.urandom(KEY_BYTES)
+    custodian = Custodian(root)
+    writers = tuple(key for name, key in custodian.keyring.signing_publics().items() if name.startswith("writer"))
+    write_private(os.path.join(root, "keys", "escrow.key"), KeyLine("x25519", private, writers).to_line() + "\n")
+    shelf = Backups(os.path.join(root, "backups"))
+    shelf.prepare()
+    name = name_of(WHOLE_STORE, now, os.urandom(4).hex())
+    recipients = Recipients((cipher.reader_public(private),))
+    made = create(custodian, WHOLE_STORE, recipients, directory=shelf.directory, name=name)
+    return f"backed {len(made.manifest.files)} files up for keys/escrow.key, which belongs somewhere else"
 
 
 async def _use(root: str, tenant: str) -> None:

@@ -36,8 +36,8 @@ IGNORED = (
 )
 _STORE = {"sealproof.toml", "tenants"}
 """What only a store has. A directory with neither, and with nothing besides `_AROUND`, may become one."""
-_AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit"}
-_STORE_IGNORED = ("/keys/", "/audit/", "/reports/", "/consumers/", *IGNORED)
+_AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit", "backups"}
+_STORE_IGNORED = ("/keys/", "/audit/", "/reports/", "/consumers/", "/backups/", *IGNORED)
 _ATTRIBUTES = "*.enc -text merge=sealproof\n"
 _GIT_SECONDS = 30
 
@@ -79,7 +79,7 @@ def write_ignore_blocks(root: str) -> list[str]:
     store, tree = os.path.realpath(root), work_tree(root)
     project = os.path.dirname(store) if tree is None else os.path.realpath(tree)
     inside = "" if store == project else os.path.relpath(store, project) + "/"
-    keys = (f"{inside}keys/", f"{inside}reports/", f"{inside}audit/")
+    keys = (f"{inside}keys/", f"{inside}reports/", f"{inside}audit/", f"{inside}backups/")
     with open_root(project) as directory:
         if tree is not None:
             done += _add_block(directory, ".gitignore", (*(f"/{path}" for path in keys), *IGNORED))

@@ -84,7 +84,16 @@ def test_development_may_be_shorter_and_keep_its_keys_near() -> None:
     assert development.parameters["min_value_length"] == 12
     assert development.parameters["min_entropy_bits"] == 48
     assert development.keys_beside_store == "allowed"
-    assert set(development.optional) == {"CMP-001", "CMP-002", "CMP-004", "CMP-008", "CMP-012", "CMP-015", "SEC-011"}
+    assert set(development.optional) == {
+        "CMP-001",
+        "CMP-002",
+        "CMP-004",
+        "CMP-008",
+        "CMP-012",
+        "CMP-014",
+        "CMP-015",
+        "SEC-011",
+    }
 
 
 @pytest.mark.parametrize("name", ["production", "strict"])
