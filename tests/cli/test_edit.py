@@ -144,6 +144,17 @@ def test_a_signal_while_the_editor_is_open(number, shell, editor, where, tmp_pat
     nothing_left(shell, where())
 
 
+def test_a_signal_in_the_very_moment_of_the_start_leaves_no_editor_behind(shell, editor, where, tmp_path):
+    before = shell.tree()
+    answer = shell.run(
+        "sealproof edit acme", **editor(f"echo $$ > {tmp_path}/pid; kill -HUP $PPID; exec sleep {SECONDS}")
+    )
+    assert (answer.code, answer.err) == (2, "sealproof: interrupted\n")
+    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert shell.tree() == before
+    nothing_left(shell, where())
+
+
 def wait_for(path):
     deadline = time.monotonic() + SECONDS
     while not path.exists():

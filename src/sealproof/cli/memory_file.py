@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MEMORY_FILESYSTEMS = ("tmpfs", "ramfs")
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+"""What ends a program and lets it tidy up first."""
 
 
 @contextmanager
@@ -31,13 +32,13 @@ def memory_directory() -> Iterator[str]:
     Raises FileUnavailable where this host has none: plain text is then not written anywhere.
     """
     parent = _memory_parent()
-    previous = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    previous = {number: signal.signal(number, _interrupt) for number in ENDING_SIGNALS}
     directory = ""
     try:
         directory = tempfile.mkdtemp(prefix="sealproof-", dir=parent)
         yield directory
     finally:
-        for number in _SIGNALS:  # a second signal must not stop the shredding half-way
+        for number in ENDING_SIGNALS:  # a second signal must not stop the shredding half-way
             signal.signal(number, signal.SIG_IGN)
         if directory:
             _shred(directory)

@@ -9,11 +9,12 @@ import os
 import shlex
 import subprocess
 import sys
+from signal import SIG_BLOCK, SIG_UNBLOCK, pthread_sigmask
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
 from sealproof.cli.changes import check_description, describe, note_dotenv, report
-from sealproof.cli.memory_file import memory_directory
+from sealproof.cli.memory_file import ENDING_SIGNALS, memory_directory
 from sealproof.cli.private_file import write_private
 from sealproof.errors import CallerError, InvalidDotenv, ToolFailed
 from sealproof.loader.environment import plain_names
@@ -80,10 +81,32 @@ def _saved(path: str) -> bytes:
 def _run_editor(path: str) -> None:
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     try:
-        answer = subprocess.run([*editor, path], check=False)  # noqa: S603 - the user's own editor, no shell
+        status = _ended([*editor, path])
     except (OSError, IndexError) as exc:
         message = f"the editor {' '.join(editor)!r:.100} cannot be started"
         raise CallerError(message, hint="EDITOR=nano sealproof edit TENANT") from exc
-    if answer.returncode:
-        message = f"the editor ended with status {answer.returncode}, so nothing was sealed"
+    if status:
+        message = f"the editor ended with status {status}, so nothing was sealed"
         raise ToolFailed(message, hint="sealproof edit TENANT")
+
+
+def _ended(command: list[str]) -> int:
+    """Run an editor to its end and return its status; a signal ends it with us.
+
+    One that comes between the fork and the return from it waits: it would leave an editor that nobody ends.
+    """
+    pthread_sigmask(SIG_BLOCK, ENDING_SIGNALS)
+    editor = None
+    try:
+        editor = subprocess.Popen(command, preexec_fn=_let_signals_through)  # noqa: S603, PLW1509 - no shell, no thread
+        _let_signals_through()
+        return editor.wait()
+    finally:
+        _let_signals_through()
+        if editor is not None and editor.poll() is None:
+            editor.kill()
+            editor.wait()
+
+
+def _let_signals_through() -> None:
+    pthread_sigmask(SIG_UNBLOCK, ENDING_SIGNALS)
