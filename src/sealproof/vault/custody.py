@@ -13,6 +13,7 @@ the work in `acting(Operation.ROTATE, name)`, tells `observers`, and lets `sealp
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import time
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 WRITE_TRIES = 100
 """Times that a write starts from the newest file before it gives up; with the waits between, about ten seconds."""
+OPEN_MAX = 32
+"""Managers of one event loop that hold files open: some fifteen each, of the 1,024 that a process usually may."""
 _FIRST_WAIT = 0.002  # seconds
 _LONGEST_WAIT = 0.2  # seconds
 Answer = TypeVar("Answer")
@@ -89,7 +92,8 @@ class AdvancedSecretManager:
         self.access = AccessControl(place.root, settings=self.settings, clock=clock)
         self.metrics = SecurityMetrics()
         self.observers: tuple[Observer, ...] = (self.metrics, *observers)
-        self.audit = GroupCommit(AuditLog(place.root, place.tenant, copy_to=self.settings.audit_log_path, clock=clock))
+        self._log = AuditLog(place.root, place.tenant, copy_to=self.settings.audit_log_path, clock=clock)
+        self.audit = GroupCommit(self._log)
         self._file = OpenFile(self.custodian, place.tenant, place.environment, clock)
         self._calls = Calls(self.subject, self._scope, self.access, self.audit, self.observers, clock=clock)
         self._opening = asyncio.Lock()
@@ -106,8 +110,10 @@ class AdvancedSecretManager:
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """Write what still waits for the audit log, and let the opened file go. The manager may be used again."""
+        """Write what still waits for the audit log, and let every open file go. The manager may be used again."""
         self.audit.close()
+        self._log.close()
+        self.access.close()
         self._file.drop()
 
     async def get_secret(self, name: str, *, approval: str = "", break_glass: bool = False) -> str:
@@ -288,14 +294,20 @@ async def get_secret_manager(
 ) -> AdvancedSecretManager:
     """Return the manager of a tenant: always the same one in this event loop for the same question.
 
+    The `OPEN_MAX` that were asked for last keep their files open; any other opens them again when it is used.
     Raises InvalidName, StoreNotFound, ConfigurationError.
     """
     known = _managers_of(asyncio.get_running_loop())
     place = Place(tenant_id, environment, root)
     key = (kind, os.getpid(), place.root, place.tenant, place.environment, user_id)
-    if key not in known:
-        known[key] = kind(place.tenant, environment=place.environment, root=place.root, user_id=user_id)
-    return known[key]
+    manager = known.pop(key, None)
+    if manager is None:
+        manager = kind(place.tenant, environment=place.environment, root=place.root, user_id=user_id)
+    known[key] = manager  # the one asked for last stands last
+    if len(known) > OPEN_MAX:
+        idle = next(itertools.islice(reversed(known.values()), OPEN_MAX, None))
+        await asyncio.to_thread(idle.close)
+    return manager
 
 
 def _managers_of(loop: asyncio.AbstractEventLoop) -> dict[tuple[object, ...], AdvancedSecretManager]:

@@ -116,6 +116,10 @@ class Attempts:
 
         return self._change(forget)
 
+    def close(self) -> None:
+        """Let the watched file go. The next question opens it again."""
+        self._watch = None
+
     def _current(self) -> dict[Key, Count]:
         if self._watch is None or not self._watch.holds():
             watch = Watch((self._path,))

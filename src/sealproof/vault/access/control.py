@@ -123,6 +123,11 @@ class AccessControl:
         )
         return Explanation(decision, considered)
 
+    def close(self) -> None:
+        """Let the watched files go. The next question opens them again."""
+        self._held = None
+        self.attempts.close()
+
     @property
     def standing(self) -> object:
         """Return what the last decision rested on: another object once the policy or the keys in `signing/` changed."""

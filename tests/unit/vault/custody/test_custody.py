@@ -501,6 +501,24 @@ def test_a_loop_has_one_manager_for_one_question(root):
     assert asyncio.run(twice()) is not asyncio.run(twice())
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where the system shows them")
+def test_many_tenants_do_not_use_up_the_descriptors(root, monkeypatch):
+    monkeypatch.setattr("sealproof.vault.custody.OPEN_MAX", 2)
+
+    async def serve() -> None:
+        managers, counts = [], []
+        for number in range(8):
+            manager = await get_secret_manager(f"tenant-{number}", root=root)
+            await manager.set_secret("API_TOKEN", f"value of {number}")
+            managers.append(manager)
+            counts.append(len(os.listdir("/proc/self/fd")))
+        assert counts[-1] <= counts[2]
+        assert await get_secret_manager("tenant-0", root=root) is managers[0]
+        assert [await manager.get_secret("API_TOKEN") for manager in managers] == [f"value of {n}" for n in range(8)]
+
+    asyncio.run(serve())
+
+
 def test_the_public_names_lead_here():
     assert issubclass(sealproof.AdvancedSecretManager, AdvancedSecretManager)
     assert callable(sealproof.get_secret_manager)
