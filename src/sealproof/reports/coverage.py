@@ -6,6 +6,7 @@ still contradicts: a waiver moves the gate, not the evidence. A declared record 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING
 from sealproof.findings import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
     from sealproof.compliance.catalogue import Catalogue
     from sealproof.compliance.frameworks import Framework, Reach
-    from sealproof.findings import CheckResult, RunResult
+    from sealproof.findings import RunResult
 
 EVALUATED = frozenset({Status.PASS, Status.FAIL, Status.WAIVED})
 """The states in which a result holds evidence."""
@@ -70,11 +71,11 @@ class Coverage:
 
 def coverage(run: RunResult, catalogue: Catalogue) -> tuple[Coverage, ...]:
     """Return what the run says about each framework it was made for (all, unless it was narrowed); its lead first."""
-    states: dict[str, list[CheckResult]] = {}
+    counts: dict[str, Counter[Status]] = {}
     for result in run.results:
-        states.setdefault(result.check, []).append(result)
+        counts.setdefault(result.check, Counter())[result.status] += 1
     return tuple(
-        _framework(framework, catalogue, states)
+        _framework(framework, catalogue, counts)
         for framework in sorted(catalogue.frameworks.values(), key=lambda one: one.id != run.lead)
         if not run.frameworks or framework.id in run.frameworks
     )
@@ -87,15 +88,16 @@ def claim(present: AbstractSet[Status]) -> Claim:
     return Claim.SUPPORTS if Status.PASS in present else Claim.NONE
 
 
-def _framework(framework: Framework, catalogue: Catalogue, states: Mapping[str, Sequence[CheckResult]]) -> Coverage:
+def _framework(framework: Framework, catalogue: Catalogue, counts: Mapping[str, Counter[Status]]) -> Coverage:
     mapped = catalogue.mapped(framework.id)
-    controls = tuple(_control(control, framework.titles[control], checks, states) for control, checks in mapped.items())
+    controls = tuple(_control(control, framework.titles[control], checks, counts) for control, checks in mapped.items())
     return Coverage(framework, catalogue.reach(framework.id), controls)
 
 
-def _control(control: str, title: str, checks: tuple[str, ...], states: Mapping[str, Sequence[CheckResult]]) -> Control:
-    results = [result for check in checks for result in states.get(check, ())]
-    present = {result.status for result in results}
+def _control(control: str, title: str, checks: tuple[str, ...], counts: Mapping[str, Counter[Status]]) -> Control:
+    # Counted by check once: a fleet has a thousand results of each, and some controls forty checks.
+    own = [counts[check] for check in checks if check in counts]
+    present = {status for states in own for status in states}
     said = claim(present)
     return Control(
         id=control,
@@ -104,7 +106,7 @@ def _control(control: str, title: str, checks: tuple[str, ...], states: Mapping[
         waived=said is Claim.CONTRADICTS and Status.FAIL not in present,
         declared=Status.DECLARED in present,
         checks=checks,
-        ran=len({result.check for result in results if result.status in EVALUATED}),
-        items=sum(result.status is not Status.NOT_APPLICABLE for result in results),
-        evaluated=sum(result.status in EVALUATED for result in results),
+        ran=sum(bool(states.keys() & EVALUATED) for states in own),
+        items=sum(states.total() - states[Status.NOT_APPLICABLE] for states in own),
+        evaluated=sum(states[status] for states in own for status in EVALUATED),
     )

@@ -36,6 +36,7 @@ _SAME: Final[tuple[tuple[str, Callable[[RunResult], object]], ...]] = (
     ("place in the chain", lambda run: (run.number, run.previous, run.history)),
     ("tenants", lambda run: run.tenants),
     ("frameworks", lambda run: run.frameworks),
+    ("leading framework", lambda run: run.lead),
     ("waiver file", lambda run: run.waiver_file),
     ("checks that were left out", lambda run: run.not_run),
 )

@@ -32,4 +32,17 @@ def validate(document: object) -> None:
 
 @cache
 def _validator() -> Any:  # noqa: ANN401 - jsonschema is optional and ships no types
-    return extra("jsonschema").Draft202012Validator(json.loads(text()))
+    schema = json.loads(text())
+    return extra("jsonschema").Draft202012Validator(_inlined(schema, schema["$defs"]))
+
+
+def _inlined(schema: Any, shared: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a schema with what it refers to in place: looking each reference up takes half the time of a fleet."""
+    if isinstance(schema, list):
+        return [_inlined(entry, shared) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        schema = shared[schema["$ref"].removeprefix("#/$defs/")] | {key: schema[key] for key in schema if key != "$ref"}
+        return _inlined(schema, shared)
+    return {key: _inlined(schema[key], shared) for key in schema if key != "$defs"}

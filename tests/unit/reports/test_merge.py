@@ -106,6 +106,7 @@ ATTACKS: dict[str, tuple[Callable[[list[Part]], list[Part]], str]] = {
     "another_chain": (_changed(previous=""), "another place in the chain"),
     "other_tenants": (_changed(tenants=("aurora",)), "another tenants"),
     "other_frameworks": (_changed(frameworks=("soc2",)), "another frameworks"),
+    "another_lead": (_changed(lead="soc2"), "another leading framework"),
     "other_waivers": (_changed(waiver_file=""), "another waiver file"),
     "other_left_out": (_changed(not_run=()), "another checks that were left out"),
     "replayed": (
