@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 NAME = "results.json"
 SCHEMA = "sealproof-results/1"
 _CODES = re.compile("[\x7f-\x9f]")  # DEL and C1; JSON escapes C0 itself
+_CODED = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # the same in UTF-8
 TOOL = "sealproof"
 
 _CHECK = re.compile(r"[A-Z]{2,8}-[0-9]{3}")
@@ -87,9 +88,11 @@ def encode(run: RunResult, catalogue: Catalogue | None = None) -> bytes:
         "not_run": [{"check": _known(skipped.check, known).id, "reason": skipped.reason} for skipped in run.not_run],
     }
     try:
-        return canonical(document)
-    except UnicodeEncodeError:  # rare, and the way round costs a fleet a second
+        data = canonical(document)
+    except UnicodeEncodeError:
         return canonical(_utf8(document))
+    # Rare: going through every text of a fleet costs a second.
+    return canonical(_utf8(document)) if _CODED.search(data) else data
 
 
 def decode(data: bytes) -> RunResult:
