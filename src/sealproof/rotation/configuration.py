@@ -12,7 +12,6 @@ No secret stands here. What a target needs one for is named, and is best sealed 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from sealproof.envelope.grammar import is_environment, is_name
@@ -43,8 +42,13 @@ if TYPE_CHECKING:
 FILE_NAME = "rotation.toml"
 _FILE_MAX = 1024 * 1024  # bytes
 _HOUR_S = 3600.0
-_NUMBERS = ("grace_s", "patience_s", "soak_s", "poll_s", "canary_count", "users", "failures")
-_PLAN = (*_NUMBERS, "strategy", "every_days", "canaries", "notify_before_hours", "windows", "generator")
+_NEEDED = {
+    "postgresql": ("owner", "roles", "admin"),
+    "redis": ("user", "admin"),
+    "key-set": ("path",),
+    "webhook": ("url", "signing"),
+    "manual": ("where",),
+}
 _GENERATOR = {"token": ("bits",), "password": ("length",), "jwk": ("algorithm",)}
 _TARGET = {
     "postgresql": ("owner", "roles", "admin", "probe", "connection_life_s", "deadline_s"),
@@ -100,10 +104,18 @@ class Configuration:
         kind = table.pop("target", "")
         if kind and kind not in _TARGET:
             raise self._wrong(environment, name, "target", " or ".join(_TARGET))
-        known = (*_PLAN, *(_TARGET[kind] if kind else ()), *_GENERATOR.get(str(table.get("generator", "")), ()))
+        known = (
+            *_CONVERSIONS,
+            "generator",
+            *(_TARGET[kind] if kind else ()),
+            *_GENERATOR.get(str(table.get("generator", "")), ()),
+        )
         unknown = [key for key in table if key not in known]
         if unknown:
             raise self._wrong(environment, name, unknown[0], f"known are {', '.join(known)}")
+        missing = [key for key in _NEEDED.get(kind, ()) if key not in table]
+        if missing:
+            raise self._wrong(environment, name, missing[0], f"a {kind} target needs {', '.join(_NEEDED[kind])}")
         try:
             target = self._target(kind, environment, table)
             chosen = self._generator(name, kind, table, handed=handed)
@@ -196,23 +208,41 @@ def _parsed(text: bytes, path: str) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _options(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a plan. Raises TypeError, ValueError on a value of the wrong kind."""
-    kinds = {field.name: field.type for field in fields(Plan)}
+    """Return the fields of a plan. Raises KeyError naming the key whose value is of the wrong kind."""
     options: dict[str, Any] = {}
-    for key in _NUMBERS:
+    for key, (field, convert) in _CONVERSIONS.items():
         if key in table:
-            number = table[key]
-            if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
-                raise ValueError(key)
-            options[key] = float(number) if kinds[key] == "float" else int(number)
-    if "strategy" in table:
-        options["strategy"] = Strategy(table["strategy"])
-    if "every_days" in table:
-        options["every_s"] = float(table["every_days"]) * DAY_S
-    if "notify_before_hours" in table:
-        options["notify_before_s"] = float(table["notify_before_hours"]) * _HOUR_S
-    if "canaries" in table:
-        options["canaries"] = tuple(str(name) for name in table["canaries"])
-    if "windows" in table:
-        options["windows"] = tuple(parse_window(text) for text in table["windows"])
+            try:
+                options[field] = convert(table[key])
+            except (ValueError, TypeError):
+                raise KeyError(key) from None
     return options
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError
+    return float(value)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError
+    return tuple(value)
+
+
+_CONVERSIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "grace_s": ("grace_s", _number),
+    "patience_s": ("patience_s", _number),
+    "soak_s": ("soak_s", _number),
+    "poll_s": ("poll_s", _number),
+    "canary_count": ("canary_count", lambda value: int(_number(value))),
+    "users": ("users", lambda value: int(_number(value))),
+    "failures": ("failures", lambda value: int(_number(value))),
+    "strategy": ("strategy", Strategy),
+    "every_days": ("every_s", lambda value: _number(value) * DAY_S),
+    "notify_before_hours": ("notify_before_s", lambda value: _number(value) * _HOUR_S),
+    "canaries": ("canaries", _texts),
+    "windows": ("windows", lambda value: tuple(parse_window(text) for text in _texts(value))),
+}
+"""What `rotation.toml` calls each field of a plan, and how its value is read."""
