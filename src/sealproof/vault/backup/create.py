@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sealproof.vault.journal import Journal, Operation
 
 CREATE = "backup.create"
+_SEGMENT = re.compile(r"audit/[^/]+/[0-9]+\.jsonl").fullmatch
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -159,7 +161,7 @@ def _add(root: str, item: Item, sealer: Sealer) -> tuple[str, Sealed | None, str
             raise UnsafeFile(message, hint=f"ls -la {root}/{reading.path}")
         whole: list[bytes] = []
         tail = b""
-        is_log = reading.path.startswith("audit/") and reading.path.endswith(".jsonl")
+        is_log = bool(_SEGMENT(reading.path))
         for chunk in reading.chunks():
             digest.update(chunk)
             sealer.feed(chunk)

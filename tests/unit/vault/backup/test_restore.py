@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from sealproof.envelope import cipher
 from sealproof.errors import (
     CallerError,
     CannotOpen,
+    DataError,
     EvidenceRejected,
     FileUnavailable,
     KeyMissing,
@@ -36,6 +38,7 @@ from sealproof.vault.backup.opening import container, verify
 from sealproof.vault.backup.rebuild import rebuild
 from sealproof.vault.backup.restore import RESTORE, Restore
 from sealproof.vault.backup.shelf import Shelf, name_of
+from sealproof.vault.backup.source import Item, Reading
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 from sealproof.vault.journal import nothing
@@ -358,3 +361,71 @@ def test_recipients_are_public_and_identities_are_not_shown(place):
         assert [stanza.public for stanza in found.header.stanzas] == [cipher.reader_public(PRIVATE)]
     assert repr(Identity((PRIVATE,))) == "Identity(…)"
     assert Recipients().publics == ()
+
+
+def test_the_manifest_names_the_newest_line_of_the_log(place, root, custodian, identity):
+    (segment,) = (root / "audit/acme").glob("0*.jsonl")
+    (root / "audit/acme/start.jsonl").write_bytes(b"what a pruned log begins with\n")
+    segment.write_bytes(segment.read_bytes() + b"a torn li")
+    create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
+    manifest = verify(str(place / "it.spbak"), identity, now=NOW).manifest
+    assert manifest.audit == {"acme": sha256(segment.read_bytes().splitlines()[-2]).hexdigest()}
+    kept = segment.read_bytes().removesuffix(b"a torn li")
+    assert manifest.files[f"audit/acme/{segment.name}"] == sha256(kept).hexdigest()
+
+
+def test_a_log_without_a_whole_line_is_empty(place, root, custodian, identity):
+    (root / "audit/acme/9999999999999999.jsonl").write_bytes(b"torn")
+    create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
+    files = verify(str(place / "it.spbak"), identity, now=NOW).manifest.files
+    assert files["audit/acme/9999999999999999.jsonl"] == sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize("odd", ["a name with spaces", "link", "fifo"])
+def test_what_is_no_file_of_ours_stops_a_backup(place, root, custodian, odd):
+    path = root / "records" / odd
+    path.parent.mkdir(exist_ok=True)
+    if odd == "link":
+        path.symlink_to(root / "keys/master.key")
+    elif odd == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_text("x")
+    before = sorted(place.iterdir())
+    with pytest.raises((UnsafeFile, FileUnavailable)):
+        create(custodian, "*", offline(), directory=str(place), name="it.spbak")
+    assert sorted(place.iterdir()) == before
+
+
+def test_a_sealed_file_at_another_place_stops_a_backup(place, root, custodian):
+    shutil.copy(root / "tenants/globex/.env.enc", root / "tenants/acme/.env.enc")
+    with pytest.raises(DataError, match="another tenant or environment"):
+        create(custodian, "*", offline(), directory=str(place), name="it.spbak")
+
+
+def test_a_file_that_shrinks_or_vanishes_meanwhile_is_said(root):
+    path = root / "records/it"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x" * 100)
+    reading = Reading(str(root), Item("records/it"))
+    os.truncate(path, 10)
+    with pytest.raises(FileUnavailable, match="became shorter"):
+        list(reading.chunks())
+    reading.close()
+    for gone in ("records/none", "nowhere/it"):
+        with pytest.raises(FileUnavailable):
+            Reading(str(root), Item(gone))
+
+
+def test_another_container_takes_the_place_of_a_restore_that_was_broken_off(place, custodian, identity):
+    journal = custodian.keyring.journal
+    broken_off = journal.begin(RESTORE, "acme", container="another", files=1, older=False)
+    Restore(custodian).restore(str(place / "acme.spbak"), identity)
+    assert [one.last for one in journal.history(RESTORE) if one.id == broken_off.id] == ["abandoned"]
+    assert journal.unfinished() == []
+
+
+def test_a_backup_that_was_broken_off_is_given_up_by_the_next(place, custodian):
+    custodian.keyring.journal.begin(CREATE, "acme", container="another", name="x")
+    create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
+    assert [one.last for one in custodian.keyring.journal.history(CREATE, "acme")][-2:] == ["abandoned", "done"]

@@ -23,6 +23,8 @@ from sealproof.errors import (
 )
 from sealproof.signing import SigningKey
 from sealproof.vault.journal import ABANDONED, BEGIN, DONE, NOTE, Journal, entry
+from sealproof.vault.journal import file as files
+from sealproof.vault.journal import lease as leases
 from sealproof.vault.journal.journal import KEY_MADE, RECOVERED
 
 
@@ -436,3 +438,37 @@ def test_a_line_reads_back_and_no_other_spelling_does(found, data):
 def test_no_bytes_break_the_parser(data):
     with pytest.raises(JournalBroken):
         entry.parse(data, name="it")
+
+
+def test_a_file_put_by_while_one_waits_for_it_is_not_written(root, file):
+    journal = small(root)
+    journal.note("key.export", "acme")
+    real, met = files._is_in_place, []
+
+    def moved(directory, fd):
+        if not met:
+            met.append(fd)
+            file.rename(file.with_name("rotation_log.000000000001.json"))
+        return real(directory, fd)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_is_in_place", moved)
+        journal.note("key.export", "globex")
+    assert small(root).verify() == 3
+    assert len(file.read_bytes().splitlines()) == 1
+
+
+def test_a_lock_that_the_system_refuses_is_said(journal, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(leases, "flock", refuse)
+    with pytest.raises(FileUnavailable, match="no locks"), journal.lease("acme"):
+        pass
+
+
+def test_an_earlier_file_that_vanishes_is_said(root, monkeypatch):
+    small(root).note("key.export", "acme")
+    monkeypatch.setattr(files, "earlier_files", lambda _: ["rotation_log.000000000001.json"])
+    with pytest.raises(FileUnavailable, match="vanished"):
+        small(root).unfinished()

@@ -298,6 +298,9 @@ def test_an_erased_tenants_own_backups_go(store, custodian):
         create(custodian, scope, Recipients((public,)), directory=shelf.directory, name=name_of(scope, NOW, "1"))
     Erasure(custodian, subject="user:tester").erase("acme")
     assert sorted(one.header.scope for one in shelf.kept()) == ["*", "globex"]
+    gone = {key.ref: key for key in read_ledger(custodian).keys if key.tenant == "acme" and key.destroyed}
+    assert gone.keys() == {"acme", "acme/production/1", "acme/development/1"}
+    assert all(key.state is State.DESTROYED and key.created for key in gone.values())
     for tenant, busy in (("nobody", None), ("globex", "globex/development")):
         if busy:
             custodian.keyring.journal.begin(ROTATE, busy, **{"from": 1, "to": 2, "grace": 0})
