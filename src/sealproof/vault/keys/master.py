@@ -12,6 +12,7 @@ begins the wraps anew; behind it, it only finishes the renames, and needs no mas
 
 from __future__ import annotations
 
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from sealproof.errors import DataError, KeyMissing, OperationUnderWay
@@ -129,7 +130,7 @@ class MasterRotation:
         for tenant in tenants_of(keys):
             owner = read_tenant_file(keys, tenant)
             waiting = read_tenant_file(keys, tenant, suffix=NEXT)
-            if owner is not None and (waiting is None or prepared.get(tenant) != owner.mac):
+            if owner is not None and (waiting is None or not compare_digest(prepared.get(tenant, b""), owner.mac)):
                 self._wrap(keys, tenant, key)
 
     def _drop(self, operation: Operation) -> int:
