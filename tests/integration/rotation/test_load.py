@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +14,10 @@ import pytest
 from sealproof.loader.secret import Secret
 from sealproof.rotation.strategies import Strategy
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
-import rotation as load
+_BENCHMARK = Path(__file__).resolve().parents[3] / "benchmarks" / "rotation.py"
+_SPEC = importlib.util.spec_from_file_location("rotation_under_load", _BENCHMARK)  # the tests' package has its name
+load = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(load)
 
 ROTATIONS = 10
 STRATEGIES = [Strategy.BLUE_GREEN, Strategy.CANARY, Strategy.GRADUAL]
