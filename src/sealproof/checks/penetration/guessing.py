@@ -1,0 +1,60 @@
+"""PEN-010: guessing is slowed and seen.
+
+A stranger asks a scratch store again and again for what it may not have: secrets of a name it guesses, in the name
+of others. After the number of attempts that the setting allows, nothing is answered until the lock ends, a right
+guess neither; each refusal stands in the log; somebody else is not locked out with it; the lock ends by itself.
+Whether an alert follows is the alert rules' business, and they read the same records: PEN-013 is where it is tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from sealproof.checks.penetration._guarded import NAME, READER, STRANGER, TENANT, Guarded
+from sealproof.checks.registry import check
+from sealproof.checks.trials import Trials, control
+from sealproof.errors import AccessDenied, LockedOut
+from sealproof.vault.access.attempts import LONGEST_LOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sealproof.checks.context import Context
+    from sealproof.findings import Finding
+
+_EXPECTED = "after the threshold nothing is answered, every attempt is logged, and nobody else is locked out"
+_MORE = 5  # attempts behind the threshold
+
+
+@check("PEN-010")
+def guessing_is_slowed_and_seen(ctx: Context) -> Iterator[Finding]:
+    """Yield a finding for the lock, and one for the log."""
+    limit = ctx.limit("access_attempts")
+    guarded = Guarded(ctx.scratch(), attempts=limit)
+    logged = guarded.denials()
+    trials = Trials()
+    asyncio.run(_guess(guarded, trials, limit))
+    yield trials.finding("repeated guesses", expected=_EXPECTED)
+    log, tried = Trials(), limit + _MORE
+    log.holds(f"{guarded.denials() - logged} of {tried} refusals are logged", guarded.denials() - logged >= tried)
+    yield log.finding("log of refusals", expected=_EXPECTED)
+
+
+async def _guess(guarded: Guarded, trials: Trials, limit: int) -> None:
+    async with guarded.manager(STRANGER) as stranger:
+        for number in range(limit):
+            with trials.refuses(f"guess {number + 1}", AccessDenied):
+                await stranger.get_secret(f"GUESS_{number}")
+        for number in range(_MORE):
+            with trials.refuses(f"guess {limit + number + 1}, behind the threshold", LockedOut):
+                await stranger.get_secret(NAME)
+    async with guarded.manager(READER) as reader:
+        control("somebody else is served", await reader.get_secret(NAME) == guarded.store.canaries[TENANT][NAME])
+    async with guarded.manager(STRANGER, clock=2 * LONGEST_LOCK) as later:
+        try:
+            await later.get_secret(NAME)
+        except LockedOut:
+            trials.holds("the lock does not end", condition=False)
+        except AccessDenied:
+            trials.holds("the lock ends", condition=True)
