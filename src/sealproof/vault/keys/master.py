@@ -12,7 +12,6 @@ begins the wraps anew; behind it, it only finishes the renames, and needs no mas
 
 from __future__ import annotations
 
-from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from sealproof.errors import DataError, KeyMissing, OperationUnderWay
@@ -98,39 +97,35 @@ class MasterRotation:
             replace_overwriting(keys, f"{MASTER}{NEXT}", master.to_bytes())
             tenants = tenants_of(keys)
         operation.step("wrap", tenants=len(tenants))
-        prepared: dict[str, bytes] = {}
         try:
             for tenant in tenants:
                 with self._keyring.locked() as keys:  # a tenant at a time: nobody else waits for all of them
-                    prepared[tenant] = self._wrap(keys, tenant, key)
+                    self._wrap(keys, tenant, key)
                 operation.reached("wrap:tenant")
                 self._advance(len(tenants), tenant)
             with self._keyring.locked() as keys:
-                self._complete(keys, key, prepared)
+                self._complete(keys, key)
                 operation.step("flip")
                 take_place(keys, f"{MASTER}{NEXT}", MASTER)
         except DataError as exc:
             self._give_up(operation, type(exc).__name__)
             raise
 
-    def _wrap(self, keys: Directory, tenant: str, key: bytes) -> bytes:
-        """Write a tenant's keys under the next master, and return what identifies the file they come from."""
+    def _wrap(self, keys: Directory, tenant: str, key: bytes) -> None:
+        """Write a tenant's keys under the next master, beside the present ones."""
         proved = proved_owner(keys, tenant)
         if proved is None:
-            return b""  # erased meanwhile
+            return  # erased meanwhile
         owner, kek = proved
         epochs = [(record, owner.unwrap(kek, record)) for record in owner.epochs]
         renewed, new_kek = self._keyring.under(key, owner, epochs)
         with keys.make("tenant_keys") as directory:
             replace_overwriting(directory, f"{tenant}.key{NEXT}", renewed.to_bytes(new_kek))
-        return owner.mac
 
-    def _complete(self, keys: Directory, key: bytes, prepared: dict[str, bytes]) -> None:
-        """Wrap again whose keys changed since, now that nobody else can change them."""
+    def _complete(self, keys: Directory, key: bytes) -> None:
+        """Wrap again whose keys changed since, now that nobody can change them: a save takes the waiting file away."""
         for tenant in tenants_of(keys):
-            owner = read_tenant_file(keys, tenant)
-            waiting = read_tenant_file(keys, tenant, suffix=NEXT)
-            if owner is not None and (waiting is None or not compare_digest(prepared.get(tenant, b""), owner.mac)):
+            if read_tenant_file(keys, tenant, suffix=NEXT) is None:
                 self._wrap(keys, tenant, key)
 
     def _drop(self, operation: Operation) -> int:
