@@ -87,7 +87,7 @@ def test_sops_fares_as_the_page_says():
 
 def test_a_machine_that_holds_the_keys_is_broken_by_nothing():
     # Not A1, A2: `created` in master.key and the last line feed of a public key say nothing about a key, and the
-    # format leaves them out (docs/format.md, Keys). Not B3, G5: whoever swaps key files in keys/ can read whose they are.
+    # format leaves them out (docs/format.md, Keys). Not B3, G5: whoever swaps files of keys/ can read whose they are.
     rows = ("A10", "B1", "B6", "C1", "C5", "E1", "E2", "E3", "E5", "E6", "F1")
     results = matrix.run("sealproof.checks.attacks.adapters.sealed:CustodianStore", rows)
     assert {row: result.said for row, result in results.items() if result.verdict is not Verdict.HELD} == {}
