@@ -44,7 +44,7 @@ def vendor_tokens() -> dict[str, str]:
         "GitLab Token": f"glpat-{drawn(20)}",
         "JSON Web Token": f"{_part({'alg': 'HS256'})}.{_part({'sub': drawn(12)})}.{drawn(43)}",
         "Mailchimp Access Key": f"{drawn(32, 'abcdef0123456789')}-us14",
-        "NPM tokens": f"//registry.npmjs.org/:_authToken=npm_{drawn(36)}",
+        "NPM tokens": f"//npm.example.com/:_authToken=npm_{drawn(36)}",
         "OpenAI Token": f"sk-{drawn(20)}T3BlbkFJ{drawn(20)}",
         "PyPI Token": f"pypi-AgEIcHlwaS5vcmc{drawn(80)}",
         "SendGrid API Key": f"SG.{drawn(22)}.{drawn(43)}",

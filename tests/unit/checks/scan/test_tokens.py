@@ -71,7 +71,7 @@ def test_every_shortcut_is_for_an_expression_that_the_library_has(tokens: Tokens
         "SG.xxxxxxxxxxxxxxxxxxxxxx.xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "sk_live_000000000000000000000000",
         "xoxb-1234567890-1234567890-abcdefghijklmnopqrstuvwx",
-        "//registry.npmjs.org/:_authToken=npm_${NPM_TOKEN}",
+        "//npm.example.com/:_authToken=npm_${NPM_TOKEN}",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.signature",
     ],
 )
