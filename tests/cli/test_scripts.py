@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from sealproof.cli.main import COMMANDS
+
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -63,3 +65,9 @@ def test_script(script, empty):
         assert re.fullmatch(pattern_of(step.out), answer.out), f"{where}{answer.out}"
         assert re.fullmatch(pattern_of(step.err), answer.err), f"{where}{answer.err}"
         assert answer.code == step.code, f"{where}{answer}"
+
+
+def test_every_command_is_typed_in_a_script():
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.txt"))
+    typed = set(re.findall(r"(?<=sealproof )[a-z]+", texts))
+    assert COMMANDS.keys() - typed == {"edit"}  # which has a file of tests of its own
