@@ -67,11 +67,13 @@ from sealproof.errors import MissingSecrets
 class Talking(MissingSecrets):
     pass
 Talking.__name__ = "MissingSecrets"
-plain = environment.plain_names
-def quoting(values):
-    environment.MissingSecrets = lambda message, **rest: Talking(f"{message}: {plain(values)}", **rest)
-    return plain(values)
-environment.plain_names = quoting
+opening = environment._open
+def quoting(*args):
+    opened, wanted = opening(*args)
+    values = opened.unlocked.values()
+    environment.MissingSecrets = lambda message, **rest: Talking(f"{message}: {values}", **rest)
+    return opened, wanted
+environment._open = quoting
 """
 
 

@@ -18,13 +18,18 @@ SecretReader.__repr__ = lambda self: self._buffers.text("DB_PASSWORD")
 """
 TALKING_ERROR = """
 import sealproof.loader.environment as environment
-refuse = environment.refuse_dangerous
-def refuse_dangerous(values, *, allow=()):
+opening, refuse = environment._open, environment.refuse_dangerous
+held = []
+def open_and_hold(*args):
+    held[:] = opening(*args)
+    return tuple(held)
+def refuse_dangerous(names, *, allow=()):
     try:
-        refuse(values, allow=allow)
+        refuse(names, allow=allow)
     except environment.CallerError as error:
-        error.add_note(f"the values were {values}")
+        error.add_note(f"the values were {held[0].unlocked.values()}")
         raise
+environment._open = open_and_hold
 environment.refuse_dangerous = refuse_dangerous
 """
 TALKING_FINDING = """
