@@ -86,7 +86,7 @@ def _restore(path: str, scope: str, identity: Identity, directory: str) -> Custo
         rebuild(path, identity, root, clock=time.time, reached=nothing)
         return Custodian(root)
     custodian = ScratchStore(directory, tenants=()).custodian
-    Restore(custodian).restore(path, identity, tenant=scope)
+    Restore(custodian).restore(path, identity, tenant=scope, foreign=True)  # a scratch store has its own writer
     return custodian
 
 

@@ -64,6 +64,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--keep-days", metavar="N", type=int, default=30, help="create --due, prune: none older (30)")
     parser.add_argument("--tenant", metavar="T", default="", help="restore: only this one of a whole store's backup")
     parser.add_argument("--older", action="store_true", help="restore: although the store has newer values")
+    parser.add_argument("--foreign", action="store_true", help="restore: although another store's writer signed it")
     parser.add_argument(
         "--above", metavar="GENERATION", type=int, default=0, help="restore: the highest that hosts saw"
     )
@@ -161,10 +162,15 @@ def _restore(args: Arguments) -> int:
                 numbers["count"] = len(done)
         else:
             custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
-            asked = "backup.restore-older" if args.older else "backup.restore"
+            asked = "backup.restore" + "-older" * args.older + "-foreign" * args.foreign
             with recorded(args.root, asked, tenant=args.tenant or PLATFORM) as numbers:
                 done = Restore(custodian, advance=lambda scope: progress.advance(0, scope)).restore(
-                    args.what, identity, tenant=args.tenant, older=args.older, above=args.above
+                    args.what,
+                    identity,
+                    tenant=args.tenant,
+                    older=args.older,
+                    foreign=args.foreign,
+                    above=args.above,
                 )
                 numbers["count"] = len(done)
     if args.json:

@@ -1,7 +1,8 @@
 """Bring back a tenant from a backup into a store that lives: new data keys, a generation above every one known.
 
 The container is proved whole before the first byte is written. A file of the store that is newer than the
-backup's is not replaced unless the caller says so, and then the journal and the audit log say it, too.
+backup's is not replaced unless the caller says so, and then the journal and the audit log say it, too. Nor is
+what no writer of this store signed taken: anybody who knows a recipient's public key can make a container.
 
     begin    which container, and what is to be brought back
     write    one line a file, with the hash of what is about to be put in place; the save is atomic
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealproof.envelope import seal as sealing
 from sealproof.envelope.freshness import parse_minimum
 from sealproof.envelope.parse import parse
-from sealproof.errors import CallerError, DataError, KeyMissing, OlderBackup
+from sealproof.errors import CallerError, DataError, ForeignBackup, KeyMissing, OlderBackup
 from sealproof.signing import sha256
 from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.create import scope_name
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 RESTORE = "backup.restore"
 _BESIDE = ("manifest.toml", ".env.example")
 _BESIDE_MAX = 4 * 1024 * 1024  # bytes
+_NAMED_MAX = 64  # scopes that a journal line names
+_WRITERS = ("writer", "former-writer")  # a roll keeps what signed before, and older backups are by its hand
 
 
 class Restored(NamedTuple):
@@ -55,6 +58,15 @@ class Restored(NamedTuple):
     """Whether older values took the place of newer ones, as the caller had asked."""
 
 
+class _Proved(NamedTuple):
+    """What a container was proved to hold of what is wanted, before any of it counts."""
+
+    keys: StagedKeys
+    wanted: list[Sealed]
+    foreign: list[str]
+    """Scopes whose file no writer of this store signed."""
+
+
 class Restore:
     """Brings tenants back from one container into a living store."""
 
@@ -64,40 +76,54 @@ class Restore:
         self._advance = advance
 
     def restore(
-        self, path: str, identity: Identity, *, tenant: str = "", older: bool = False, above: int = 0
+        self,
+        path: str,
+        identity: Identity,
+        *,
+        tenant: str = "",
+        older: bool = False,
+        foreign: bool = False,
+        above: int = 0,
     ) -> list[Restored]:
         """Bring back every file of the container, or of one `tenant` in it; the same call again finishes a broken one.
 
-        `older` allows older values to replace newer ones. `above` is the highest generation that hosts are known to
+        `older` allows older values to replace newer ones. `foreign` allows what another store's writer signed; its
+        readers are not taken. `above` is the highest generation that hosts are known to
         have seen, where the store itself has lost it.
 
-        Raises OlderBackup (nothing was written), CannotOpen, EvidenceRejected, CallerError if the container lacks
-        `tenant`, and what saving raises.
+        Raises OlderBackup, ForeignBackup (nothing was written), CannotOpen, EvidenceRejected, CallerError if the
+        container lacks `tenant`, and what saving raises.
         """
         with container(path) as found:
             key = headers.unlock(found.header, identity)
-            keys, wanted = self._proved(found, key, tenant)
+            proved = self._proved(found, key, tenant)
+            if proved.foreign and not foreign:
+                raise _foreign(path, proved.foreign)
             scope = scope_name(tenant or found.header.scope)
             with self._journal.lease(f"restore/{scope}"):
                 operation = self._operation(scope, found.header.identifier)
-                newer = self._newer(wanted, self._written(operation))
+                newer = self._newer(proved.wanted, self._written(operation))
                 if newer and not older:
-                    message = (
-                        f"{', '.join(newer)}: the store has newer values than the backup, which a restore would undo"
-                    )
-                    raise OlderBackup(message, hint=f"sealproof backup restore {path} --older", names=tuple(newer))
+                    raise _older(path, newer)
                 if operation is None:
                     operation = self._journal.begin(
-                        RESTORE, scope, container=found.header.identifier, files=len(wanted), older=bool(newer)
+                        RESTORE,
+                        scope,
+                        container=found.header.identifier,
+                        files=len(proved.wanted),
+                        older=bool(newer),
+                        foreign=proved.foreign[:_NAMED_MAX],
                     )
-                done = self._bring_back(operation, found, key, keys, tenant=tenant, above=above)
+                done = self._bring_back(operation, found, key, proved, tenant=tenant, above=above)
                 operation.done(lowered=[one.scope for one in done if one.lowered])
                 return done
 
-    def _proved(self, found: Container, key: bytes, tenant: str) -> tuple[StagedKeys, list[Sealed]]:
+    def _proved(self, found: Container, key: bytes, tenant: str) -> _Proved:
         """Prove all of the container, and that what is wanted opens, before any of it counts."""
         keys, now = StagedKeys(), int(self._custodian.keyring.clock())
         closed: list[str] = []
+        foreign: list[str] = []
+        writers = self._writers()
         manifest = found.each(key, keys.take)
         wanted = [one for one in manifest.sealed if tenant in ("", one.tenant)]
         if not wanted:
@@ -108,12 +134,19 @@ class Restore:
             unlocked = sealed_file(entry, keys, now=now, closed=closed) if _is_of(entry.path, tenant) else None
             if unlocked is not None:
                 unlocked.values()
+                if unlocked.envelope.writer not in writers:
+                    foreign.append(f"{unlocked.envelope.tenant}/{unlocked.envelope.environment}")
 
         found.each(key, look)
         if closed:
             message = f"the keys of {closed[0]} in the backup need the passphrase that its store was made with"
             raise KeyMissing(message, hint="set MASTER_SECRET_KEY, then run the command again")
-        return keys, wanted
+        return _Proved(keys, wanted, foreign)
+
+    def _writers(self) -> set[bytes]:
+        """Return whose signatures count here: the pinned writers, and those that they took over from."""
+        publics = self._custodian.keyring.signing_publics()
+        return {public for name, public in publics.items() if name.startswith(_WRITERS)}
 
     def _newer(self, wanted: list[Sealed], written: set[str]) -> list[str]:
         """Return the scopes whose file here is newer than the backup's, but for what this restore has put there."""
@@ -125,7 +158,7 @@ class Restore:
         return newer
 
     def _bring_back(
-        self, operation: Operation, found: Container, key: bytes, keys: StagedKeys, *, tenant: str, above: int
+        self, operation: Operation, found: Container, key: bytes, proved: _Proved, *, tenant: str, above: int
     ) -> list[Restored]:
         done: list[Restored] = []
         now = int(self._custodian.keyring.clock())
@@ -133,9 +166,9 @@ class Restore:
         def take(entry: Entry) -> None:
             if not _is_of(entry.path, tenant):
                 return
-            unlocked = sealed_file(entry, keys, now=now, closed=[])
+            unlocked = sealed_file(entry, proved.keys, now=now, closed=[])
             if unlocked is not None:
-                done.append(self._write(operation, unlocked, above=above))
+                done.append(self._write(operation, unlocked, proved, above=above))
                 self._advance(done[-1].scope)
             elif entry.path.endswith(_BESIDE):
                 self._beside(operation, entry)
@@ -166,7 +199,7 @@ class Restore:
         lines = (line for line in self._journal.entries() if line.operation == operation.id)
         return {str(line.facts["sha256"]) for line in lines if "sha256" in line.facts}
 
-    def _write(self, operation: Operation, unlocked: Unlocked, *, above: int) -> Restored:
+    def _write(self, operation: Operation, unlocked: Unlocked, proved: _Proved, *, above: int) -> Restored:
         copy = unlocked.envelope
         tenant, environment = copy.tenant, copy.environment
         present = self._custodian.store.read(tenant, environment)
@@ -176,6 +209,8 @@ class Restore:
             return Restored(
                 f"{tenant}/{environment}", here.generation, copy.generation, 0, operation.facts.get("older") is True
             )
+        # Who was removed since does not come back, nor does a reader that another store chose.
+        readers = here.readers if here else [] if f"{tenant}/{environment}" in proved.foreign else copy.readers
         generation = 1 + max(copy.generation, here.generation if here else 0, above, self._known(tenant, environment))
         keyring = self._custodian.keyring
         data = sealing.create(
@@ -185,7 +220,7 @@ class Restore:
             now=int(keyring.clock()),
             generation=generation,
             expires=(here or copy).expires,
-            readers=[reader.public for reader in (here or copy).readers],  # who was removed since does not come back
+            readers=[reader.public for reader in readers],
             random=keyring.random,
         )
         operation.step("write", scope=f"{tenant}/{environment}", generation=generation, sha256=sha256(data).hex())
@@ -216,3 +251,14 @@ class Restore:
 
 def _is_of(path: str, tenant: str) -> bool:
     return path.startswith(f"tenants/{tenant}/" if tenant else "tenants/")
+
+
+def _older(path: str, scopes: list[str]) -> OlderBackup:
+    message = f"{', '.join(scopes)}: the store has newer values than the backup, which a restore would undo"
+    return OlderBackup(message, hint=f"sealproof backup restore {path} --older", names=tuple(scopes))
+
+
+def _foreign(path: str, scopes: list[str]) -> ForeignBackup:
+    message = f"{', '.join(scopes)}: no writer of this store, present or former, signed what the backup holds of it"
+    hint = f"sealproof backup restore {path} --foreign, only if you know which store it was made of"
+    return ForeignBackup(message, hint=hint, names=tuple(scopes))

@@ -21,6 +21,7 @@ from sealproof.errors import (
     DataError,
     EvidenceRejected,
     FileUnavailable,
+    ForeignBackup,
     KeyMissing,
     MalformedFile,
     OlderBackup,
@@ -43,6 +44,7 @@ from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 from sealproof.vault.journal import nothing
 from sealproof.vault.keys.master import MasterRotation
+from sealproof.vault.keys.signers import Signers
 
 from .conftest import GLOBEX, PRIVATE, PRODUCTION, SCOPES, offline
 
@@ -429,3 +431,50 @@ def test_a_backup_that_was_broken_off_is_given_up_by_the_next(place, custodian):
     custodian.keyring.journal.begin(CREATE, "acme", container="another", name="x")
     create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
     assert [one.last for one in custodian.keyring.journal.history(CREATE, "acme")][-2:] == ["abandoned", "done"]
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """A container for the identity's public key, of another store whose file has a reader and a high generation."""
+    root = str(tmp_path / "other")
+    lay_foundation(root, passphrase=None, iterations=100_000, clock=lambda: NOW)
+    other = Custodian(root)
+    for _ in range(3):
+        other.seal("acme", "production", {"DB_PASSWORD": b"planted-value-0001"})
+    other.add_reader("acme", "production", cipher.reader_public(bytes(range(90, 122))))
+    for scope, name in (("*", "store.spbak"), ("acme", "acme.spbak")):
+        create(other, scope, offline(), directory=str(tmp_path), name=name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["store.spbak", "acme.spbak"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_another_stores_writer_signed_is_refused(planted, root, custodian, identity, name, gone):
+    path = root / "tenants/acme/.env.production.enc"
+    if gone:
+        path.unlink()
+    before = sorted((file, file.stat().st_mtime_ns) for file in (root / "tenants").rglob("*"))
+    for older in (False, True):
+        with pytest.raises(ForeignBackup) as refused:
+            Restore(custodian).restore(str(planted / name), identity, older=older)
+    assert refused.value.names == ("acme/production",)
+    assert "--foreign" in refused.value.hint
+    assert sorted((file, file.stat().st_mtime_ns) for file in (root / "tenants").rglob("*")) == before
+    assert custodian.keyring.journal.history(RESTORE) == []
+
+
+def test_a_foreign_backup_comes_in_on_request_without_its_readers_and_on_record(planted, root, custodian, identity):
+    (root / "tenants/acme/.env.production.enc").unlink()
+    Restore(custodian).restore(str(planted / "acme.spbak"), identity, foreign=True)
+    assert custodian.open("acme", "production").values() == {"DB_PASSWORD": b"planted-value-0001"}
+    assert custodian.envelope("acme", "production").readers == []
+    (told,) = custodian.keyring.journal.history(RESTORE)
+    assert told.texts("foreign") == ["acme/production"]
+
+
+def test_a_backup_of_before_the_writer_was_rolled_still_comes_back(place, custodian, identity, opens, root):
+    signers = Signers(custodian)
+    signers.roll("writer")
+    signers.finish("writer")
+    Restore(custodian).restore(str(place / "acme.spbak"), identity, older=True)
+    opens(root)
