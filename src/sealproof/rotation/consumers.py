@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import CannotOpen, SealproofError, UnknownSecret
 from sealproof.loader.files import open_root
-from sealproof.loader.keys import find_keys
 from sealproof.loader.secret import Secret
-from sealproof.loader.tenant import Place, open_tenant, read_sealed
+from sealproof.loader.tenant import Place, open_tenant
 from sealproof.rotation import rollout as rollouts
 from sealproof.rotation.register import Acknowledgement, Register, Use, check_consumer_id
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
@@ -25,13 +24,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
 
-    from sealproof.envelope.keyfile import KeyLine
     from sealproof.envelope.open import Unlocked
-    from sealproof.loader.files import Directory
     from sealproof.rotation.rollout import Rollout
     from sealproof.vault.audit.interface import AuditSink
 
 REFRESH_S = 30.0
+_TRIES = 3  # openings that a new epoch may spoil
 
 
 class Lent(NamedTuple):
@@ -69,7 +67,6 @@ class Consumer:
         self._audit = audit
         self._clock = clock
         self._lock = Lock()
-        self._keys: tuple[KeyLine, ...] = ()
         self._data = b""
         self._unlocked: Unlocked | None = None
         self._values: dict[str, bytes] = {}
@@ -156,32 +153,31 @@ class Consumer:
             self._refresh()
 
     def _refresh(self) -> bool:
-        with open_root(self._place.root) as root:
-            data = read_sealed(root, self._place.tenant, self._place.environment)
-            changed = data != self._data
-            if changed:
-                self._unlocked = self._open(root)
-                self._values = self._unlocked.values()
-                self._data = self._unlocked.envelope.data
-                self._read_at = self._clock()
-                self._rollouts = rollouts.decode(self._values)
-                underway = {rollout.rotation for rollout in self._rollouts.values()}
-                self._uses = {key: use for key, use in self._uses.items() if use.rotation in underway}
+        """Take the file through every step again, unchanged or not: keys end, writers are retired and files expire."""
+        unlocked = self._open()
+        changed = unlocked.envelope.data != self._data
+        if changed:
+            self._values = unlocked.values()
+            self._unlocked = unlocked
+            self._data = unlocked.envelope.data
+            self._read_at = self._clock()
+            self._rollouts = rollouts.decode(self._values)
+            underway = {rollout.rotation for rollout in self._rollouts.values()}
+            self._uses = {key: use for key, use in self._uses.items() if use.rotation in underway}
         self._next = self._clock() + self.refresh_s
         if changed or self._unsaid:
             self._say()
         return changed
 
-    def _open(self, root: Directory) -> Unlocked:
-        """Open with the keys that worked the last time, or with what is found now."""
-        place = self._place
-        if self._keys:
-            try:
-                return open_tenant(place, root, keys=self._keys).unlocked
-            except CannotOpen:
-                self._keys = ()  # a new epoch, perhaps
-        self._keys = find_keys(root, place.tenant, place.environment)
-        return open_tenant(place, root, keys=self._keys).unlocked
+    def _open(self, tries: int = _TRIES) -> Unlocked:
+        """Open with the keys and the pinned writers of this moment; again where a new epoch came between the two."""
+        try:
+            with open_root(self._place.root) as root:
+                return open_tenant(self._place, root, now=int(self._clock())).unlocked
+        except CannotOpen:
+            if tries == 1:
+                raise
+        return self._open(tries - 1)
 
     def _say(self, *, failed: str = "") -> None:
         """Record it, then put this consumer's word into the register."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sealproof.errors import CallerError, UnknownSecret
+from sealproof.envelope import seal as sealing
+from sealproof.errors import CallerError, CannotOpen, StaleFile, UnknownSecret
 from sealproof.rotation.clients.postgres import connection_class
 from sealproof.rotation.consumers import Consumer
 from sealproof.rotation.register import Register
@@ -17,6 +21,7 @@ from sealproof.rotation.states import State
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys.signers import Signers
 
 from .bench import ENVIRONMENT, TENANT
 
@@ -146,6 +151,47 @@ def test_a_new_epoch_is_taken_up(at):
     assert words(bench)["web-1"].generation == bench.custodian.envelope(TENANT, ENVIRONMENT).generation
 
 
+def test_what_a_retired_writer_signs_is_not_served_by_a_consumer_that_runs(at):
+    bench = at("callable")
+    consumer = consumer_of(bench)
+    consumer.refresh()
+    retired = Custodian(bench.root).keyring.signing_key("writer")
+    signers = Signers(bench.custodian)
+    signers.roll("writer")
+    signers.finish("writer")
+    custodian = Custodian(bench.root)
+    forged = sealing.edit(
+        custodian.open(TENANT, ENVIRONMENT),
+        changes={bench.name: b"written-by-the-retired"}, removals=(), writer=retired, now=int(time.time()),
+        expires=None, epoch_key=custodian.keyring.ensure_epoch(TENANT, ENVIRONMENT), random=os.urandom,
+    )  # fmt: skip
+    (Path(bench.root) / "tenants" / TENANT / ".env.enc").write_bytes(forged)
+    with pytest.raises(CannotOpen):
+        consumer.get_secret(bench.name)
+
+
+def test_a_file_in_place_is_not_served_once_its_writer_is_retired_without_signing_again(at):
+    bench = at("callable")
+    consumer = consumer_of(bench)
+    consumer.refresh()
+    _pin_another_writer(Path(bench.root) / "keys" / "signing")
+    with pytest.raises(CannotOpen):
+        consumer.get_secret(bench.name)
+
+
+def test_a_file_that_has_expired_is_not_served_though_its_bytes_are_the_same(at):
+    bench = at("callable")
+    bench.custodian.seal(TENANT, ENVIRONMENT, {"COOKIE_KEY": b"another-value-of-some-length"}, expires_days=1)
+    now = [time.time()]
+    consumer = consumer_of(bench, clock=lambda: now[0])
+    assert consumer.get_secret("COOKIE_KEY") == "another-value-of-some-length"
+    now[0] += 3 * 86_400
+    with pytest.raises(StaleFile):
+        consumer.get_secret("COOKIE_KEY")
+    bench.custodian.seal(TENANT, ENVIRONMENT, {"COOKIE_KEY": b"another-value-of-some-length"}, expires_days=30)
+    assert consumer.get_secret("COOKIE_KEY") == "another-value-of-some-length"
+
+
 def test_a_connection_that_was_a_moment_too_late_looks_up_again_and_says_so_if_that_is_no_use(at, postgres):
     bench = at("postgres")
     consumer = Consumer(TENANT, consumer_id="slow", root=bench.root, refresh_s=3600.0)
@@ -164,3 +210,9 @@ def _keep(consumers: list[Consumer], ended: threading.Event) -> None:
     while not ended.wait(0.02):
         for consumer in consumers:
             consumer.refresh()
+
+
+def _pin_another_writer(signing: Path) -> None:
+    another = Ed25519PrivateKey.generate().public_key()
+    for path in signing.glob("writer*.pub"):
+        path.write_bytes(another.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
