@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealproof.vault.access.interface import Decision
+from sealproof.vault.access.interface import Decision, Operation
 from sealproof.vault.access.rules import ANY, ROLE
 from sealproof.vault.audit.interface import Established
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from sealproof.vault.access.interface import Request, Subject
     from sealproof.vault.access.policy import Policy
@@ -45,7 +45,11 @@ class Index:
         now: int,
         approved: bool = False,  # noqa: FBT001, FBT002 - see above
     ) -> Decision:
-        """Return the answer. An empty `name` asks about the tenant as a whole."""
+        """Return the answer. An empty `name` or `environment` asks about all of them at once.
+
+        That takes rules for all of them, and one that denies a part denies it. Only `list` without a name takes any
+        rule: the caller leaves out, one by one, the names that may not be listed.
+        """
         table = self._tables.get((subject.name, tenant, environment, operation))
         if table is None:
             table = self._table(subject.name, tenant, environment, operation)
@@ -55,7 +59,7 @@ class Index:
                     return rule.decision
         if table.owner and subject.level >= _USER_LEVEL:
             return OWNER
-        candidates = table.allowing.matching(name) if name else table.allowing.all
+        candidates = table.allowing.matching(name)
         for rule in candidates:
             if rule.counts(subject, now, approved=approved):
                 return rule.decision
@@ -65,7 +69,7 @@ class Index:
         """Return every rule that matches a request, denying ones first, whatever its conditions say."""
         table = self._table(request.subject.name, request.tenant, request.environment, request.operation)
         denying = [] if table.denying is None else table.denying.matching(request.name)
-        return [*denying, *(table.allowing.matching(request.name) if request.name else table.allowing.all)]
+        return [*denying, *table.allowing.matching(request.name)]
 
     def principals(self, subject: str) -> list[str]:
         """Return whom a rule may name to mean this subject: itself, its roles, everybody."""
@@ -77,11 +81,17 @@ class Index:
             for principal in self.principals(subject)
             for scope in (tenant, ANY)
             for rule in self._rules.get((principal, scope), ())
-            if operation in rule.operations and rule.environment in (environment, ANY)
+            if operation in rule.operations
+            and (rule.environment in (environment, ANY) or not (environment or rule.allows))
         ]
         denying = [rule for rule in rules if not rule.allows]
         allowing = [rule for rule in rules if rule.allows]
-        table = _Table(_Names(denying) if denying else None, _Names(allowing), subject in self._owners)
+        listing = operation == Operation.LIST
+        table = _Table(
+            _Names(denying, partly=not listing) if denying else None,
+            _Names(allowing, partly=listing),
+            subject in self._owners,
+        )
         if len(self._tables) >= _TABLES_MAX:  # whoever invents subjects makes others' answers no slower than this
             self._tables.clear()
         self._tables[subject, tenant, environment, operation] = table
@@ -89,15 +99,18 @@ class Index:
 
 
 class _Names:
-    """Rules by the names that they match. A pattern has one `*`, so it is a beginning and an end."""
+    """Rules by the names that they match. A pattern has one `*`, so it is a beginning and an end.
 
-    __slots__ = ("_exact", "_patterns", "_shapes", "all")
+    No name stands for all of them: rules named `*` match it and, with `partly`, those for some of them, too.
+    """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.all = list(rules)
+    __slots__ = ("_exact", "_patterns", "_shapes", "_whole")
+
+    def __init__(self, rules: Sequence[Rule], *, partly: bool) -> None:
+        self._whole = [rule for rule in rules if partly or rule.name == ANY]
         self._exact: dict[str, list[Rule]] = {}
         self._patterns: dict[tuple[str, str], list[Rule]] = {}
-        for rule in self.all:
+        for rule in rules:
             begin, star, end = rule.name.partition(ANY)
             if star:
                 self._patterns.setdefault((begin, end), []).append(rule)
@@ -106,7 +119,9 @@ class _Names:
         self._shapes = sorted({(len(begin), len(end)) for begin, end in self._patterns})
 
     def matching(self, name: str) -> list[Rule]:
-        """Return the rules that match `name`; for no name, those that match every name."""
+        """Return the rules that match `name`."""
+        if not name:
+            return self._whole
         found = self._exact.get(name, [])
         length = len(name)
         for begin, end in self._shapes:

@@ -50,6 +50,9 @@ PLATFORM = frozenset(
 )
 """All that a grant over every tenant may hold: whoever runs the platform reads and sets no values."""
 
+WHOLE = PLATFORM - {Operation.LIST}
+"""What concerns a tenant as a whole and no secret of it: a rule that holds one of them is named `*`."""
+
 BUNDLES = {
     "reader": (Operation.LIST, Operation.READ),
     "writer": (Operation.DELETE, Operation.LIST, Operation.READ, Operation.WRITE),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.envelope.grammar import INTEGER_MAX, NAME_MAX, is_environment, is_name, is_tenant
 from sealproof.errors import InvalidName, MalformedFile
-from sealproof.vault.access.interface import LEVELS, PLATFORM, Operation, check_subject
+from sealproof.vault.access.interface import LEVELS, PLATFORM, WHOLE, Operation, check_subject
 from sealproof.vault.access.rules import ANY, DAY_MINUTES, DAYS, ROLE, Conditions, Rule, Window
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _WINDOW = ("days", "end", "start")
 
 
 def read_rule(value: object) -> Rule:
-    """Read a rule. Refuses one that would give values of every tenant."""
+    """Read a rule. Refuses one over values of every tenant, and a tenant-wide one that seems to be for some secrets."""
     parts = fields_of(value, _RULE, "a rule")
     rule_id = identifier_of(parts["id"], "a rule's id")
     where = f"rule {rule_id}"
@@ -45,6 +45,8 @@ def read_rule(value: object) -> Rule:
     )
     beyond = sorted(set(rule.operations) - PLATFORM)
     require(not (rule.allows and rule.tenant == ANY and beyond), f"{where} allows {', '.join(beyond)} over all tenants")
+    whole = sorted(WHOLE.intersection(rule.operations))
+    require(rule.name == ANY or not whole, f"{where} names secrets, and {', '.join(whole)} concerns none: name *")
     return rule
 
 

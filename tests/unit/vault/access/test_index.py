@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +12,8 @@ from sealproof.vault.access import Conditions, Operation, Policy, Request, Rule,
 from sealproof.vault.access.index import Index
 from sealproof.vault.access.rules import matches
 from sealproof.vault.audit.interface import Established
+
+from .conftest import ALICE
 
 NOW = 1_000_000
 SUBJECTS, ROLES = ("ann", "bob"), ("ops", "dev")
@@ -68,15 +73,18 @@ def reference(policy: Policy, request: Request, *, approved: bool) -> bool:
         for rule in policy.rules
         if rule.subject in principals
         and rule.tenant in (request.tenant, "*")
-        and rule.environment in (request.environment, "*")
+        and (rule.environment in (request.environment, "*") or not (request.environment or rule.allows))
         and request.operation in rule.operations
         and rule.counts(subject, NOW, approved=approved)
     ]
-    if any(not rule.allows and matches(rule.name, request.name) for rule in fitting):
+    listing = request.operation == Operation.LIST
+    part = {True: listing, False: not listing}  # whether a rule for some names speaks of all of them: allowing, denying
+    named = [rule for rule in fitting if matches(rule.name, request.name) or (not request.name and part[rule.allows])]
+    if any(not rule.allows for rule in named):
         return False
     if subject.name in policy.owners and subject.established is not Established.CLAIMED:
         return True
-    return any(rule.allows and (not request.name or matches(rule.name, request.name)) for rule in fitting)
+    return any(rule.allows for rule in named)
 
 
 @settings(max_examples=400)
@@ -90,6 +98,32 @@ def test_index_and_loop_agree(policy, asked, approved):
         counting = [rule.id for rule in index.matching(request) if rule.counts(request.subject, NOW, approved=approved)]
         assert decision.rule in (*counting, "", "owner")
         assert bool(decision.rule) or not counting
+
+
+TENANT_WIDE = ("policy.edit", "key.admin", "audit.read", "audit.admin", "read", "rotate")
+
+
+@pytest.mark.parametrize("operation", TENANT_WIDE)
+def test_a_rule_for_some_secrets_allows_nothing_of_the_tenant_as_a_whole(make_rule, operation):
+    index = Index(Policy(1, "", NOW, (), {}, (make_rule(name="DB_*", operations=(operation,)),)))
+    for environment in ("production", ""):
+        assert not index.decide(ALICE, "acme", environment, "", operation, NOW)
+
+
+@pytest.mark.parametrize("parts", [{"name": "DB_*"}, {"environment": "production"}], ids=["names", "environment"])
+@pytest.mark.parametrize("operation", TENANT_WIDE)
+def test_who_is_denied_a_part_is_denied_the_whole(make_rule, operation, parts):
+    rules = (make_rule("a", operations=(operation,)), make_rule("b", allows=False, operations=(operation,), **parts))
+    assert Index(Policy(1, "", NOW, (), {}, rules[:1])).decide(ALICE, "acme", "", "", operation, NOW)
+    denied = Index(Policy(1, "", NOW, (), {}, rules)).decide(ALICE, "acme", "", "", operation, NOW)
+    assert denied.rule == "b"
+
+
+def test_a_list_without_a_name_is_for_whoever_may_list_something(make_rule):
+    rules = (make_rule("a", name="DB_*", operations=("list",)), make_rule("b", allows=False, operations=("list",)))
+    hidden = replace(rules[1], name="DB_ROOT")
+    assert Index(Policy(1, "", NOW, (), {}, (rules[0], hidden))).decide(ALICE, "acme", "production", "", "list", NOW)
+    assert not Index(Policy(1, "", NOW, (), {}, rules)).decide(ALICE, "acme", "production", "", "list", NOW)
 
 
 def test_whoever_invents_subjects_does_not_fill_the_memory():
