@@ -137,7 +137,7 @@ class Steps:
         """Have a value in memory, and return the line that names its digest."""
         by_hand = self._capabilities.manual or self._operation.facts.get("handed", False)
         if self._handed is None and by_hand:
-            why = f"the new value is made {self._target.describe()}, then handed over"
+            why = f"the new value is made {self._target.describe()}, then handed over with --paste"
             return Step(State.NEEDS_HUMAN, {"why": why, "back_to": State.CREATED.value})
         seen = self._look()
         value = self._handed or self._plan.generator(seen.current)
