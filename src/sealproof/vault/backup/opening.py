@@ -17,7 +17,7 @@ from sealproof.loader.files import unavailable
 from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.entries import Manifest, checked, entries_of
 from sealproof.vault.backup.header import HEADER_MAX, Header, Identity
-from sealproof.vault.backup.source import sealed_of
+from sealproof.vault.backup.source import has_place, is_sealed, sealed_of
 from sealproof.vault.backup.stagedkeys import StagedKeys
 from sealproof.vault.backup.stream import opened
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sealproof.envelope.open import Unlocked
-    from sealproof.vault.backup.entries import Entry
+    from sealproof.vault.backup.entries import Entry, Sealed
 
+_ANOTHER = "take another backup: sealproof backup list"
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -65,8 +66,31 @@ class Container:
         return entries_of(opened(key, self.header.data, read))
 
     def each(self, key: bytes, take: Callable[[Entry], None]) -> Manifest:
-        """Give every file to `take` and prove all of them. Raises EvidenceRejected, and as `entries` does."""
-        return checked(self.entries(key), each=take, scope=self.header.scope)
+        """Give every file to `take` and prove all of them. Raises EvidenceRejected, and as `entries` does.
+
+        What the manifest says of sealed files is compared with their bytes: whether a restore would bring back
+        older values is decided by it.
+        """
+        sealed: list[Sealed] = []
+
+        def look(entry: Entry) -> None:
+            if not has_place(entry.path, self.header.scope):
+                message = f"{entry.path} has no place in a backup of {self.header.scope}"
+                raise EvidenceRejected(message, hint=_ANOTHER)
+            if is_sealed(entry.path):
+                data = entry.read(FILE_MAX)
+                found = sealed_of(entry.path, data)
+                sealed.extend([found] if found else [])
+                entry = entry._replace(chunks=iter((data,)))
+            take(entry)
+
+        manifest = checked(self.entries(key), each=look, scope=self.header.scope)
+        if sorted(sealed) != sorted(manifest.sealed):
+            wrong = min(set(sealed) ^ set(manifest.sealed), default=None)
+            of = f"{wrong.tenant}/{wrong.environment}" if wrong else "a file"
+            message = f"the backup's manifest says of {of} what its sealed file does not"
+            raise EvidenceRejected(message, hint=_ANOTHER)
+        return manifest
 
     def _pread(self, size: int, position: int) -> bytes:
         try:
@@ -122,7 +146,7 @@ def sealed_file(entry: Entry, keys: StagedKeys, *, now: int, closed: list[str]) 
     A scope whose keys need a passphrase that is not here goes to `closed`. Expiry does not count: it is a copy.
     Raises EvidenceRejected if a file in it does not open.
     """
-    if not (entry.path.startswith("tenants/") and entry.path.endswith(".enc")):
+    if not is_sealed(entry.path):
         return None
     data = entry.read(FILE_MAX)
     found = sealed_of(entry.path, data)
@@ -137,7 +161,7 @@ def sealed_file(entry: Entry, keys: StagedKeys, *, now: int, closed: list[str]) 
         return unlock(data, tenant=found.tenant, environment=found.environment, keys=lines, freshness=_Copy(now=now))
     except DataError as exc:
         message = f"{scope} in the backup does not open with the keys in the backup"
-        raise EvidenceRejected(message, hint="take another backup: sealproof backup list") from exc
+        raise EvidenceRejected(message, hint=_ANOTHER) from exc
 
 
 class _Copy(Freshness):

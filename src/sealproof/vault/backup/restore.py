@@ -162,6 +162,7 @@ class Restore:
     ) -> list[Restored]:
         done: list[Restored] = []
         now = int(self._custodian.keyring.clock())
+        tenants = {one.tenant for one in proved.wanted}
 
         def take(entry: Entry) -> None:
             if not _is_of(entry.path, tenant):
@@ -170,7 +171,7 @@ class Restore:
             if unlocked is not None:
                 done.append(self._write(operation, unlocked, proved, above=above))
                 self._advance(done[-1].scope)
-            elif entry.path.endswith(_BESIDE):
+            elif entry.path.split("/")[1] in tenants and entry.path.rpartition("/")[2] in _BESIDE:
                 self._beside(operation, entry)
 
         found.each(key, take)

@@ -122,16 +122,37 @@ class Reading:
 
 def sealed_of(path: str, data: bytes) -> Sealed | None:
     """Return what the manifest says of a sealed file; None if `path` is none. Raises DataError if it is malformed."""
-    room, _, rest = path.partition("/")
-    tenant, _, name = rest.partition("/")
-    if room != "tenants" or not _SEALED(name):
+    if not is_sealed(path):
         return None
+    _, tenant, name = path.split("/")
     envelope = parse(data)
     environment = name.removeprefix(".env").removesuffix(".enc").strip(".") or "development"
     if (envelope.tenant, envelope.environment) != (tenant, environment):
         message = f"{path} is of another tenant or environment than its place says"
         raise DataError(message, hint=f"sealproof doctor --tenant {tenant} --environment {environment}")
     return Sealed(tenant, environment, envelope.epoch, envelope.generation, sha256(data).hex())
+
+
+def is_sealed(path: str) -> bool:
+    """Tell whether a path of a container is a sealed file's."""
+    room, *rest = path.split("/")
+    return room == "tenants" and len(rest) == 2 and bool(_SEALED(rest[1]))  # noqa: PLR2004 - tenants/<tenant>/<name>
+
+
+def has_place(path: str, scope: str) -> bool:
+    """Tell whether a backup of `scope` (a tenant, or `*`) may hold `path`: what `items` would put into one, no more."""
+    room, *rest = path.split("/")
+    if scope == WHOLE_STORE:
+        if not rest:
+            return room in _TOP
+        if room not in _ROOMS:
+            return False
+    elif room == KEY_LINES:
+        return len(rest) == 1 and rest[0].startswith(f"{scope}.")
+    elif room not in ("tenants", "audit") or rest[:1] != [scope]:
+        return False
+    parent, _, name = path.rpartition("/")
+    return _belongs(parent, name, directory=False)
 
 
 def _top(root: Directory) -> Iterator[Item]:

@@ -34,12 +34,14 @@ from sealproof.errors import (
 from sealproof.loader import keys as loader_keys
 from sealproof.loader.keys import forget_keys
 from sealproof.vault.backup.create import CREATE, create
-from sealproof.vault.backup.header import Identity, Recipients
+from sealproof.vault.backup.entries import MANIFEST, Manifest, head_line
+from sealproof.vault.backup.header import Identity, Recipients, make, unlock
 from sealproof.vault.backup.opening import container, verify
 from sealproof.vault.backup.rebuild import rebuild
 from sealproof.vault.backup.restore import RESTORE, Restore
 from sealproof.vault.backup.shelf import Shelf, name_of
-from sealproof.vault.backup.source import Item, Reading
+from sealproof.vault.backup.source import Item, Reading, sealed_of
+from sealproof.vault.backup.stream import Sealer
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 from sealproof.vault.journal import nothing
@@ -478,3 +480,103 @@ def test_a_backup_of_before_the_writer_was_rolled_still_comes_back(place, custod
     signers.finish("writer")
     Restore(custodian).restore(str(place / "acme.spbak"), identity, older=True)
     opens(root)
+
+
+def plain_files(path):
+    """Return the files of a container by their paths, without the manifest."""
+    with container(str(path)) as found:
+        key = unlock(found.header, Identity((PRIVATE,)))
+        files = {entry.path: (entry.mode, b"".join(entry.chunks)) for entry in found.entries(key)}
+    del files[MANIFEST]
+    return files
+
+
+def put(path, scope, files, *, of=lambda sealed: sealed):
+    """Make a container that holds `files` and whose manifest says `of` them what it likes: anybody can."""
+    header, key = make(scope, NOW, offline(), random=os.urandom)
+    pieces = [header.data]
+    sealer = Sealer(key, header.data, pieces.append)
+    for name, (mode, data) in files.items():
+        sealer.feed(head_line(name, len(data), mode) + data)
+    hashes = {name: sha256(data).hexdigest() for name, (_, data) in files.items()}
+    sealed = tuple(one for name, (_, data) in files.items() if (one := sealed_of(name, data)))
+    manifest = Manifest(scope, NOW, hashes, of(sealed), {}).to_bytes()
+    sealer.feed(head_line(MANIFEST, len(manifest), 0o600) + manifest)
+    sealer.finish()
+    path.write_bytes(b"".join(pieces))
+    return str(path)
+
+
+def everything(directory):
+    return {file: file.read_bytes() for file in directory.rglob("*") if file.is_file()}
+
+
+LIES = {
+    "generation": lambda sealed: tuple(one._replace(generation=999) for one in sealed),
+    "epoch": lambda sealed: tuple(one._replace(epoch=9) for one in sealed),
+    "hash": lambda sealed: tuple(one._replace(sha256="0" * 64) for one in sealed),
+    "left out": lambda sealed: sealed[1:],
+    "twice": lambda sealed: (*sealed, sealed[0]),
+    "made up": lambda sealed: (*sealed, sealed[0]._replace(environment="staging")),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_a_manifest_says_of_a_sealed_file_must_be_what_the_file_says(place, root, custodian, identity, lie):
+    custodian.seal("acme", "production", {"TOKEN": b"newer-value-5511"})
+    path = put(place / "lie.spbak", "acme", plain_files(place / "acme.spbak"), of=LIES[lie])
+    whole = put(place / "lie-store.spbak", "*", plain_files(place / "store.spbak"), of=LIES[lie])
+    before = everything(root / "tenants")
+    with pytest.raises(EvidenceRejected, match="what its sealed file does not"):
+        Restore(custodian).restore(path, identity)
+    with pytest.raises(EvidenceRejected, match="what its sealed file does not"):
+        verify(path, identity, now=NOW)
+    with pytest.raises(EvidenceRejected, match="what its sealed file does not"):
+        rebuild(whole, identity, str(place / "rebuilt"), clock=lambda: NOW, reached=nothing)
+    assert everything(root / "tenants") == before
+
+
+def test_a_tenants_backup_does_not_touch_another_tenant(place, root, custodian, identity):
+    theirs = {name: file for name, file in plain_files(place / "store.spbak").items() if "globex/" in name}
+    create(custodian, "globex", offline(), directory=str(place), name="globex.spbak")
+    keys = {name: file for name, file in plain_files(place / "globex.spbak").items() if name.startswith("key-lines/")}
+    path = put(place / "both.spbak", "acme", plain_files(place / "acme.spbak") | theirs | keys)
+    before = everything(root / "tenants")
+    with pytest.raises(EvidenceRejected, match="has no place in a backup of acme"):
+        Restore(custodian).restore(path, identity)
+    assert everything(root / "tenants") == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tenants/acme/x/manifest.toml",
+        "tenants/acme/.git.manifest.toml",
+        "tenants/acme/notes",
+        "tenants/manifest.toml",
+        "backups/x",
+        "leftover",
+        "key-lines/acme.production.key",
+    ],
+)
+def test_a_file_without_a_place_is_refused_before_anything_is_written(place, root, custodian, identity, name):
+    path = put(place / "odd.spbak", "*", {**plain_files(place / "store.spbak"), name: (0o644, b"odd")})
+    before = everything(root / "tenants")
+    with pytest.raises(EvidenceRejected, match="has no place"):
+        Restore(custodian).restore(path, identity)
+    with pytest.raises(EvidenceRejected, match="has no place"):
+        rebuild(path, identity, str(place / "rebuilt"), clock=lambda: NOW, reached=nothing)
+    assert everything(root / "tenants") == before
+
+
+def test_what_was_put_together_by_hand_and_is_whole_comes_back(place, root, custodian, identity, opens):
+    """Else the refusals above would show nothing."""
+    for scope, name in (("acme", "acme.spbak"), ("*", "store.spbak")):
+        Restore(custodian).restore(put(place / "it.spbak", scope, plain_files(place / name)), identity, older=True)
+        opens(root)
+
+
+def test_a_tenant_of_whom_nothing_sealed_is_held_gets_no_manifest(place, root, custodian, identity):
+    files = plain_files(place / "store.spbak") | {"tenants/nobody/manifest.toml": (0o644, b"[A]\n")}
+    Restore(custodian).restore(put(place / "it.spbak", "*", files), identity)
+    assert not (root / "tenants/nobody").exists()
