@@ -75,6 +75,12 @@ class Calls:
         request = Request(self._subject, self._tenant, self._environment, name, operation)
         return Call(request, f"{self._id}{next(self._count)}")
 
+    def begin_whole(self, operation: Operation) -> Call:
+        """Return a call about the tenant as a whole, in all its environments; nothing has happened yet."""
+        call = self.begin(operation, "")
+        call.request = call.request._replace(environment="")
+        return call
+
     @asynccontextmanager
     async def changing(self, operation: Operation, name: str, approval: str) -> AsyncIterator[Call]:
         """Ask, record the intent, let the block work, record the outcome."""
@@ -174,9 +180,10 @@ def refusal(call: Call, decision: Decision) -> AccessDenied:
     """Return the error that says no, and why."""
     subject, tenant, environment, name, operation = call.request
     what = f"{operation} {name!r:.80} of" if name else f"{operation} on"
-    message = f"{subject.name} may not {what} {tenant}/{environment}: {decision.reason}"
+    place, option = (f"{tenant}/{environment}", "") if environment else (f"all of {tenant}", " --env '*'")
+    message = f"{subject.name} may not {what} {place}: {decision.reason}"
     kind = LockedOut if decision.locked else AccessDenied
-    hint = f"sealproof access explain {subject.name} {tenant} {operation}"
+    hint = f"sealproof access explain {subject.name} {tenant} {operation}{option}"
     return kind(message, hint=hint, names=(name,) if name else ())
 
 

@@ -280,7 +280,8 @@ def _request(args: Arguments, established: Established, form: str) -> Request:
     """Return what SUBJECT TENANT OPERATION [NAME] ask about."""
     subject, tenant, operation, *names = _words(args, form, least=3, most=4)
     name = check_name(names[0]) if names else ""
-    place = arguments.environment_of(args)
+    whole = args.action == "explain" and args.environment == ANY
+    place = "" if whole else arguments.environment_of(args)
     return Request(Subject(subject, established), check_tenant(tenant), place, name, check_operation(operation))
 
 

@@ -416,6 +416,22 @@ def test_an_exported_log_is_verified_by_a_stranger(work):
     assert verify_lines(lines, "acme", pinned).size >= 3
 
 
+@pytest.mark.parametrize("parts", [{"environment": "development"}, {"tenant": "zeta"}], ids=["environment", "tenant"])
+def test_who_may_read_a_part_of_the_log_does_not_get_all_of_it(work, root, parts):
+    allow(root, operations=("audit.read",), **parts)
+    with pytest.raises(AccessDenied, match="on all of acme: no rule allows it") as refused:
+        work(lambda manager: asyncio.to_thread(manager.export_audit_log), subject=ALICE)
+    assert refused.value.hint == "sealproof access explain alice acme audit.read --env '*'"
+
+
+def test_who_may_read_the_log_gets_it_unless_a_part_is_denied(work, root):
+    allow(root, operations=("audit.read",))
+    assert work(lambda manager: asyncio.to_thread(manager.export_audit_log), subject=ALICE)["lines"]
+    allow(root, operations=("audit.read",), environment="production", allows=False)
+    with pytest.raises(AccessDenied, match="rule g3 denies it"):
+        work(lambda manager: asyncio.to_thread(manager.export_audit_log), subject=ALICE)
+
+
 def test_observers_hear_of_everything_in_order(work):
     witness = Witness()
 
