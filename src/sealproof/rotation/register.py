@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sealproof.envelope.open import Unlocked
 
 DIRECTORY = "consumers"
+_END = ".json"
 _FILE_MAX = 64 * 1024  # bytes
 _ID_MAX = 64
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -51,9 +52,23 @@ class Acknowledgement(NamedTuple):
     uses: tuple[Use, ...]
 
 
+class RollCall(NamedTuple):
+    """Who is registered."""
+
+    words: list[Acknowledgement]
+    """Of those whose word can be verified."""
+    unheard: list[str]
+    """Whose word cannot be: written under an earlier data key, or not theirs. Nothing is known of them."""
+
+    @property
+    def registered(self) -> list[str]:
+        """Return the ids of all."""
+        return [*(word.consumer for word in self.words), *self.unheard]
+
+
 def check_consumer_id(consumer: str) -> str:
     """Return `consumer` if it can be a consumer's id. Raises CallerError."""
-    if not 0 < len(consumer) <= _ID_MAX or not _ID.issuperset(consumer) or consumer.startswith("."):
+    if not _is_id(consumer):
         message = f"{consumer!r:.80} is no consumer id"
         raise CallerError(message, hint=f"1 to {_ID_MAX} of A-Z a-z 0-9 . _ -, not beginning with a dot")
     return consumer
@@ -75,21 +90,28 @@ class Register:
         body = json.dumps(word._asdict() | {"uses": [use._asdict() for use in word.uses]}, sort_keys=True)
         text = f"{body}\n{encode(cipher.mac(_key(unlocked), body.encode()))}\n"
         with self._directory() as directory:
-            directory.replace(f"{check_consumer_id(word.consumer)}.json", text.encode())
+            directory.replace(check_consumer_id(word.consumer) + _END, text.encode())
 
     def remove(self, consumer: str) -> None:
         """Forget a consumer that ends in good order."""
         with self._directory() as directory:
-            if f"{consumer}.json" in directory.names():
-                directory.remove(f"{consumer}.json")
+            if consumer + _END in directory.names():
+                directory.remove(consumer + _END)
+
+    def call(self, unlocked: Unlocked) -> RollCall:
+        """Return every consumer's newest word, and who has none that was written under this file's data key."""
+        key = _key(unlocked)
+        with self._directory() as directory:
+            texts = {name.removesuffix(_END): _text(directory, name) for name in directory.names() if _is_word(name)}
+        words = {consumer: _word(consumer, text, key) for consumer, text in texts.items()}
+        return RollCall(
+            [word for word in words.values() if word is not None],
+            [consumer for consumer, word in words.items() if word is None],
+        )
 
     def read(self, unlocked: Unlocked) -> list[Acknowledgement]:
         """Return every consumer's newest word. What was written by somebody who cannot open the file is none."""
-        key = _key(unlocked)
-        with self._directory() as directory:
-            texts = [_text(directory, name) for name in directory.names() if name.endswith(".json")]
-        words = [_word(text, key) for text in texts]
-        return [word for word in words if word is not None]
+        return self.call(unlocked).words
 
     @contextmanager
     def _directory(self) -> Iterator[Directory]:
@@ -106,6 +128,14 @@ def _key(unlocked: Unlocked) -> bytes:
     return cipher.hkdf(unlocked.dek, frame(_LABEL, *unlocked.envelope.scope))
 
 
+def _is_word(name: str) -> bool:
+    return name.endswith(_END) and _is_id(name.removesuffix(_END))
+
+
+def _is_id(consumer: str) -> bool:
+    return 0 < len(consumer) <= _ID_MAX and _ID.issuperset(consumer) and not consumer.startswith(".")
+
+
 def _text(directory: Directory, name: str) -> bytes:
     try:
         return directory.read(name, limit=_FILE_MAX, private=False) or b""
@@ -113,7 +143,8 @@ def _text(directory: Directory, name: str) -> bytes:
         return b""
 
 
-def _word(text: bytes, key: bytes) -> Acknowledgement | None:
+def _word(consumer: str, text: bytes, key: bytes) -> Acknowledgement | None:
+    """Return what `consumer` says; None where somebody else wrote it, be it an earlier word under another name."""
     body, _, tag = text.rstrip(b"\n").partition(b"\n")
     try:
         cipher.verify_mac(key, body, decode(tag.decode("ascii", "replace")))
@@ -121,4 +152,5 @@ def _word(text: bytes, key: bytes) -> Acknowledgement | None:
     except (InvalidSignature, DataError, ValueError):
         return None
     uses = tuple(Use(**use) for use in fields.pop("uses"))
-    return Acknowledgement(uses=uses, **fields)
+    word = Acknowledgement(uses=uses, **fields)
+    return word if word.consumer == consumer else None

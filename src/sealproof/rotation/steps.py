@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sealproof.rotation.digests import ValueDigests
     from sealproof.rotation.notify import Notifier
     from sealproof.rotation.plan import Plan
-    from sealproof.rotation.register import Acknowledgement
+    from sealproof.rotation.register import Acknowledgement, RollCall
     from sealproof.rotation.shelf import Seen, Shelf
     from sealproof.vault.journal import Operation
     from sealproof.vault.journal.entry import Fact
@@ -221,10 +221,10 @@ class Steps:
             rollout = seen.rollout
         if rollout is None or seen.pending is None:
             return self._back("the pending value is no longer in the file")
-        words = self._words(seen)
-        among = rollout.canaries or [word.consumer for word in words if rollout.uses_new(word.consumer)]
+        called = self._call(seen)
+        among = rollout.canaries or [consumer for consumer in called.registered if rollout.uses_new(consumer)]
         verdict = judge(
-            words,
+            called.words,
             name=self._name,
             rotation=self._operation.id,
             among=among,
@@ -255,7 +255,7 @@ class Steps:
         if overlap and seen.rollout is not None:
             waiting = self._followed(seen, seen.rollout, self._plan.grace_s + self._capabilities.life_s)
             verdict = judge(
-                self._words(seen), name=self._name, rotation=self._operation.id, among=(), elapsed_s=0,
+                self._call(seen).words, name=self._name, rotation=self._operation.id, among=(), elapsed_s=0,
                 gate=Gate(self._plan.failures, 0, 0, 0),
             )  # fmt: skip
             if verdict.judgement is Judgement.BAD:
@@ -342,17 +342,17 @@ class Steps:
         A consumer that has just read the file may be in the middle of something with the value that it had before.
         """
         now = self._clock()
-        words = self._words(seen)
+        words, unheard = self._call(seen)
         patience = rollout.since + max(self._plan.patience_s, least_s)
-        lagging = [word.consumer for word in words if word.generation < rollout.generation]
+        lagging = [word.consumer for word in words if word.generation < rollout.generation] + unheard
         if lagging and now < patience:
             return Pause(now + self._plan.poll_s, f"for the acknowledgement of {', '.join(sorted(lagging)[:5])}")
         last = max((word.at for word in words if word.generation >= rollout.generation), default=rollout.since)
         ends = min(max(last, rollout.since) + least_s, patience)
         return Pause(ends, "until sessions of the old value are gone") if now < ends else None
 
-    def _words(self, seen: Seen) -> list[Acknowledgement]:
-        return Register(self._shelf.root, self._shelf.tenant, self._shelf.environment).read(seen.unlocked)
+    def _call(self, seen: Seen) -> RollCall:
+        return Register(self._shelf.root, self._shelf.tenant, self._shelf.environment).call(seen.unlocked)
 
     def _look(self) -> Seen:
         return self._shelf.look(self._name)

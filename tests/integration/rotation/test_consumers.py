@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -190,6 +191,44 @@ def test_a_file_that_has_expired_is_not_served_though_its_bytes_are_the_same(at)
         consumer.get_secret("COOKIE_KEY")
     bench.custodian.seal(TENANT, ENVIRONMENT, {"COOKIE_KEY": b"another-value-of-some-length"}, expires_days=30)
     assert consumer.get_secret("COOKIE_KEY") == "another-value-of-some-length"
+
+
+def test_an_epoch_in_the_middle_of_a_rotation_does_not_make_grace_forget_who_has_to_follow(at):
+    bench = at("callable")
+    late = consumer_of(bench, "late")
+    late.refresh()
+    plan = bench.but(patience_s=60.0).plan
+    assert bench.engine().rotate(bench.name, plan, wait=False).state is State.GRACE
+    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT)
+    paused = bench.engine().rotate(bench.name, plan, wait=False)
+    assert (paused.state, "late" in paused.why, bench.valid()) == (State.GRACE, True, 2)
+    late.refresh()
+    assert bench.engine().rotate(bench.name, plan, wait=False).state is State.DONE
+
+
+def test_a_share_whose_consumers_have_not_spoken_since_a_new_epoch_is_not_empty(at):
+    bench = at("callable")
+    for number in range(100):  # some are in the first share, whatever the rotation's id
+        consumer_of(bench, f"web-{number}").refresh()
+    plan = bench.but(patience_s=60.0, soak_s=60.0).plan
+    paused = bench.engine().rotate(bench.name, plan, strategy=Strategy.GRADUAL, wait=False)
+    assert paused.state is State.PROMOTING
+    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT)
+    paused = bench.engine().rotate(bench.name, bench.but(patience_s=60.0).plan, wait=False)
+    assert (paused.state, paused.why) == (
+        State.PROMOTING,
+        "used by 0 of the 1 consumers that must have used it",
+    )
+
+
+def test_a_word_under_another_name_is_not_that_consumer_s(at):
+    bench = at("callable")
+    consumer_of(bench).refresh()
+    (path,) = (Path(bench.root) / "consumers" / TENANT / ENVIRONMENT).iterdir()
+    shutil.copy(path, path.with_name("zz.json"))
+    unlocked = bench.custodian.open(TENANT, ENVIRONMENT)
+    called = Register(bench.root, TENANT, ENVIRONMENT).call(unlocked)
+    assert ([word.consumer for word in called.words], called.unheard) == (["web-1"], ["zz"])
 
 
 def test_a_connection_that_was_a_moment_too_late_looks_up_again_and_says_so_if_that_is_no_use(at, postgres):
