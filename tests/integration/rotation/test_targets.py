@@ -7,7 +7,9 @@ import json
 import threading
 from hashlib import sha256
 from hmac import digest
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -216,6 +218,46 @@ def test_a_webhook_service_rotates_by_digests_alone(at):
             WebhookTarget(url, lambda: Secret("another")).test(bench.current())
     assert known == {sha256(bench.current().reveal().encode()).hexdigest()}
     assert not any(bench.current().reveal().encode() in body for body in bodies)
+
+
+def test_a_webhook_service_can_refuse_a_captured_request_by_its_age_and_its_id():
+    """The service of this test checks what docs/rotation.md says that one must; the attacker cannot sign."""
+    armed, seen, captured = set(), set(), []
+    now = [1_700_000_000.0]
+
+    def answer(request, body):
+        signature = request.headers["Sealproof-Signature"]
+        if signature != "sha256=" + digest(b"shared", body, "sha256").hex():
+            return 401, {}
+        asked = json.loads(body)
+        if abs(asked["at"] - now[0]) > 300 or asked["request"] in seen:
+            return 409, {}
+        seen.add(asked["request"])
+        captured.append((body, signature))
+        (armed.add if asked["action"] == "set" else armed.discard)(asked["key"])
+        return 200, {}
+
+    with serving(answer) as url:
+        target = WebhookTarget(url, lambda: Secret("shared"), clock=lambda: now[0])
+        target.set(Secret("key"), current=Secret("key"))
+        target.set(Secret("key"), current=Secret("key"))
+        target.revoke(Secret("key"), current=Secret("new"))
+        body, signature = captured[0]
+        assert replayed(url, body, signature) == 409
+        seen.clear()
+        now[0] += 301
+        assert replayed(url, body, signature) == 409
+        assert replayed(url, body.replace(b"1700000000", b"1700000301"), signature) == 401
+    assert (armed, len({json.loads(body)["request"] for body, _ in captured})) == (set(), 3)
+
+
+def replayed(url, body, signature):
+    """Send a captured request again; return the status."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname, address.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("POST", address.path, body, {"Sealproof-Signature": signature})
+        return connection.getresponse().status
 
 
 @pytest.mark.parametrize(

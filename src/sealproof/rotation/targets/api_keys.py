@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealproof.loader.secret import Secret
+
+_REQUEST_BYTES = 16
 
 
 class CallableTarget:
@@ -66,11 +70,13 @@ class CallableTarget:
 
 
 class WebhookTarget:
-    """A service that takes `{"action": "check" | "set" | "test" | "revoke", "key": …}` by POST.
+    """A service that takes `{"action": "check" | "set" | "test" | "revoke", "key": …, "at": …, "request": …}` by POST.
 
     With `send="sha256"` it is told only the key's SHA-256, which is all that it needs to know its holder again. Each
-    request carries `Sealproof-Signature`, the HMAC-SHA256 of its body under the shared `signing` secret. The service
-    answers 2xx (a check with `{"effective": true | false}`), 4xx for a refusal, anything else for "ask again".
+    request carries `Sealproof-Signature`, the HMAC-SHA256 of its body under the shared `signing` secret. `at` (unix
+    seconds) and `request` (128 random bits in hex, drawn for each) let the service refuse a captured one: it is too
+    old, or its `request` was seen before. The service answers 2xx (a check with `{"effective": true | false}`), 4xx for
+    a refusal, anything else for "ask again".
     """
 
     def __init__(
@@ -81,12 +87,16 @@ class WebhookTarget:
         send: str = "sha256",
         capabilities: Capabilities | None = None,
         deadline_s: float = DEADLINE_S,
+        clock: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._url = check_url(url)
         self._signing = signing
         self._hashed = send != "value"
         self._capabilities = capabilities or Capabilities(overlap=2)
         self._deadline = deadline_s
+        self._clock = clock
+        self._random = random
 
     def __repr__(self) -> str:
         return f"WebhookTarget({self.describe()})"
@@ -120,7 +130,8 @@ class WebhookTarget:
 
     def _call(self, action: str, value: Secret) -> dict[str, object]:
         key = sha256(value.reveal().encode()).hexdigest() if self._hashed else value.reveal()
-        body = {"action": action, "key": key}
+        request = self._random(_REQUEST_BYTES).hex()
+        body = {"action": action, "key": key, "at": int(self._clock()), "request": request}
         tag = digest(self._signing().reveal().encode(), json.dumps(body).encode(), "sha256").hex()
         answer = post_json(
             self._url,
