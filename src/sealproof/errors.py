@@ -124,6 +124,10 @@ class OlderBackup(CallerError):
     """A restore would put older values in the place of newer ones; `names` lists the files, and nothing was written."""
 
 
+class ErasedTenant(CallerError):
+    """A restore would bring back a tenant that was erased since; `names` lists the tenants, and nothing was written."""
+
+
 class ForeignBackup(CallerError):
     """A restore would take values that no writer of this store signed; `names` lists them, and nothing was written."""
 

@@ -64,6 +64,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--keep-days", metavar="N", type=int, default=30, help="create --due, prune: none older (30)")
     parser.add_argument("--tenant", metavar="T", default="", help="restore: only this one of a whole store's backup")
     parser.add_argument("--older", action="store_true", help="restore: although the store has newer values")
+    parser.add_argument("--erased", action="store_true", help="restore: although the tenant was erased since")
     parser.add_argument("--foreign", action="store_true", help="restore: although another store's writer signed it")
     parser.add_argument(
         "--above", metavar="GENERATION", type=int, default=0, help="restore: the highest that hosts saw"
@@ -147,6 +148,7 @@ def _verify(args: Arguments) -> int:
 
 def _restore(args: Arguments) -> int:
     identity = _identity(args)
+    left_out: tuple[str, ...] = ()
     with Progress("restoring") as progress:
         if args.into:
             done = rebuild(
@@ -162,22 +164,29 @@ def _restore(args: Arguments) -> int:
                 numbers["count"] = len(done)
         else:
             custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
-            asked = "backup.restore" + "-older" * args.older + "-foreign" * args.foreign
-            with recorded(args.root, asked, tenant=args.tenant or PLATFORM) as numbers:
-                done = Restore(custodian, advance=lambda scope: progress.advance(0, scope)).restore(
+            asked = "backup.restore" + "-older" * args.older + "-foreign" * args.foreign + "-erased" * args.erased
+            # Who has no keys here, or none any more, gets no new log by being named.
+            log = args.tenant if args.tenant in custodian.keyring.tenants() else PLATFORM
+            restore = Restore(custodian, advance=lambda scope: progress.advance(0, scope))
+            with recorded(args.root, asked, tenant=log) as numbers:
+                done = restore.restore(
                     args.what,
                     identity,
                     tenant=args.tenant,
                     older=args.older,
                     foreign=args.foreign,
+                    erased=args.erased,
                     above=args.above,
                 )
                 numbers["count"] = len(done)
+            left_out = restore.left_out
     if args.json:
-        console.answer_json({"restored": [one._asdict() for one in done]})
+        console.answer_json({"restored": [one._asdict() for one in done], "left_out": list(left_out)})
     else:
         for one in done:
             console.answer(_line(one))
+    for tenant in left_out:
+        console.say(f"{tenant} was left out: it was erased after the backup was made (--erased brings it back)")
     console.say("hosts with the old key files open the restored files, too; what was set since the backup is gone")
     return 0
 

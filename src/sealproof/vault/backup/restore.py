@@ -3,6 +3,7 @@
 The container is proved whole before the first byte is written. A file of the store that is newer than the
 backup's is not replaced unless the caller says so, and then the journal and the audit log say it, too. Nor is
 what no writer of this store signed taken: anybody who knows a recipient's public key can make a container.
+Who was erased after the backup was made stays erased.
 
     begin    which container, and what is to be brought back
     write    one line a file, with the hash of what is about to be put in place; the save is atomic
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealproof.envelope import seal as sealing
 from sealproof.envelope.freshness import parse_minimum
 from sealproof.envelope.parse import parse
-from sealproof.errors import CallerError, DataError, ForeignBackup, KeyMissing, OlderBackup
+from sealproof.errors import CallerError, DataError, ErasedTenant, ForeignBackup, KeyMissing, OlderBackup
 from sealproof.signing import sha256
 from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.create import scope_name
+from sealproof.vault.backup.header import WHOLE_STORE
 from sealproof.vault.backup.opening import container, sealed_file
 from sealproof.vault.backup.stagedkeys import StagedKeys
+from sealproof.vault.keys.erasure import ERASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +68,13 @@ class _Proved(NamedTuple):
     wanted: list[Sealed]
     foreign: list[str]
     """Scopes whose file no writer of this store signed."""
+    erased: list[str]
+    """Tenants in the backup that were erased since it was made."""
+
+    @property
+    def tenants(self) -> set[str]:
+        """Whose files are brought back."""
+        return {one.tenant for one in self.wanted}
 
 
 class Restore:
@@ -74,6 +84,8 @@ class Restore:
         self._custodian = custodian
         self._journal = custodian.keyring.journal
         self._advance = advance
+        self.left_out: tuple[str, ...] = ()
+        """Tenants that the last restore of a whole store's backup left out: they were erased since."""
 
     def restore(
         self,
@@ -83,20 +95,21 @@ class Restore:
         tenant: str = "",
         older: bool = False,
         foreign: bool = False,
+        erased: bool = False,
         above: int = 0,
     ) -> list[Restored]:
         """Bring back every file of the container, or of one `tenant` in it; the same call again finishes a broken one.
 
         `older` allows older values to replace newer ones. `foreign` allows what another store's writer signed; its
-        readers are not taken. `above` is the highest generation that hosts are known to
-        have seen, where the store itself has lost it.
+        readers are not taken. `erased` brings back who was erased since. `above` is the highest generation that hosts
+        are known to have seen, where the store itself has lost it.
 
-        Raises OlderBackup, ForeignBackup (nothing was written), CannotOpen, EvidenceRejected, CallerError if the
-        container lacks `tenant`, and what saving raises.
+        Raises OlderBackup, ForeignBackup, ErasedTenant (nothing was written), CannotOpen, EvidenceRejected, CallerError
+        if the container lacks `tenant`, and what saving raises.
         """
         with container(path) as found:
             key = headers.unlock(found.header, identity)
-            proved = self._proved(found, key, tenant)
+            proved = self._proved(found, key, tenant, erased=erased)
             if proved.foreign and not foreign:
                 raise _foreign(path, proved.foreign)
             scope = scope_name(tenant or found.header.scope)
@@ -113,12 +126,14 @@ class Restore:
                         files=len(proved.wanted),
                         older=bool(newer),
                         foreign=proved.foreign[:_NAMED_MAX],
+                        erased=[one for one in proved.erased if one in proved.tenants][:_NAMED_MAX],
                     )
-                done = self._bring_back(operation, found, key, proved, tenant=tenant, above=above)
+                done = self._bring_back(operation, found, key, proved, above=above)
+                self.left_out = tuple(one for one in proved.erased if one not in proved.tenants)
                 operation.done(lowered=[one.scope for one in done if one.lowered])
                 return done
 
-    def _proved(self, found: Container, key: bytes, tenant: str) -> _Proved:
+    def _proved(self, found: Container, key: bytes, tenant: str, *, erased: bool) -> _Proved:
         """Prove all of the container, and that what is wanted opens, before any of it counts."""
         keys, now = StagedKeys(), int(self._custodian.keyring.clock())
         closed: list[str] = []
@@ -129,9 +144,15 @@ class Restore:
         if not wanted:
             message = f"the backup {found.path} holds nothing of {tenant or 'any tenant'}"
             raise CallerError(message, hint=f"sealproof backup verify {found.path} says what it holds")
+        gone = self._erased(wanted, found.header.created)
+        if gone and not erased:
+            wanted = [one for one in wanted if one.tenant not in gone]
+            if not wanted or tenant or found.header.scope != WHOLE_STORE:
+                raise _buried(found.path, gone)
+        tenants = {one.tenant for one in wanted}
 
         def look(entry: Entry) -> None:
-            unlocked = sealed_file(entry, keys, now=now, closed=closed) if _is_of(entry.path, tenant) else None
+            unlocked = sealed_file(entry, keys, now=now, closed=closed) if _is_of(entry.path, tenants) else None
             if unlocked is not None:
                 unlocked.values()
                 if unlocked.envelope.writer not in writers:
@@ -141,7 +162,16 @@ class Restore:
         if closed:
             message = f"the keys of {closed[0]} in the backup need the passphrase that its store was made with"
             raise KeyMissing(message, hint="set MASTER_SECRET_KEY, then run the command again")
-        return _Proved(keys, wanted, foreign)
+        return _Proved(keys, wanted, foreign, gone)
+
+    def _erased(self, wanted: list[Sealed], created: int) -> list[str]:
+        """Return who of the wanted was erased, or began to be, after a backup of `created`; the journal knows."""
+        gone = {
+            one.scope
+            for one in self._journal.history(ERASE)
+            if not one.is_over or (one.has("keys") and one.at >= created)
+        }
+        return sorted({one.tenant for one in wanted} & gone)
 
     def _writers(self) -> set[bytes]:
         """Return whose signatures count here: the pinned writers, and those that they took over from."""
@@ -158,20 +188,19 @@ class Restore:
         return newer
 
     def _bring_back(
-        self, operation: Operation, found: Container, key: bytes, proved: _Proved, *, tenant: str, above: int
+        self, operation: Operation, found: Container, key: bytes, proved: _Proved, *, above: int
     ) -> list[Restored]:
         done: list[Restored] = []
         now = int(self._custodian.keyring.clock())
-        tenants = {one.tenant for one in proved.wanted}
 
         def take(entry: Entry) -> None:
-            if not _is_of(entry.path, tenant):
+            if not _is_of(entry.path, proved.tenants):
                 return
             unlocked = sealed_file(entry, proved.keys, now=now, closed=[])
             if unlocked is not None:
                 done.append(self._write(operation, unlocked, proved, above=above))
                 self._advance(done[-1].scope)
-            elif entry.path.split("/")[1] in tenants and entry.path.rpartition("/")[2] in _BESIDE:
+            elif entry.path.rpartition("/")[2] in _BESIDE:
                 self._beside(operation, entry)
 
         found.each(key, take)
@@ -250,8 +279,8 @@ class Restore:
             self._custodian.store.rewrite_beside(tenant, name, lambda present: present or data, limit=_BESIDE_MAX)
 
 
-def _is_of(path: str, tenant: str) -> bool:
-    return path.startswith(f"tenants/{tenant}/" if tenant else "tenants/")
+def _is_of(path: str, tenants: set[str]) -> bool:
+    return path.startswith("tenants/") and path.split("/")[1] in tenants
 
 
 def _older(path: str, scopes: list[str]) -> OlderBackup:
@@ -263,3 +292,11 @@ def _foreign(path: str, scopes: list[str]) -> ForeignBackup:
     message = f"{', '.join(scopes)}: no writer of this store, present or former, signed what the backup holds of it"
     hint = f"sealproof backup restore {path} --foreign, only if you know which store it was made of"
     return ForeignBackup(message, hint=hint, names=tuple(scopes))
+
+
+def _buried(path: str, tenants: list[str]) -> ErasedTenant:
+    message = (
+        f"{', '.join(tenants)} was erased after the backup was made, and a restore would bring back what was erased"
+    )
+    hint = f"sealproof backup restore {path} --erased, only if the erasure was a mistake"
+    return ErasedTenant(message, hint=hint, names=tuple(tenants))

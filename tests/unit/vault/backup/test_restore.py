@@ -19,6 +19,7 @@ from sealproof.errors import (
     CallerError,
     CannotOpen,
     DataError,
+    ErasedTenant,
     EvidenceRejected,
     FileUnavailable,
     ForeignBackup,
@@ -45,6 +46,7 @@ from sealproof.vault.backup.stream import Sealer
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 from sealproof.vault.journal import nothing
+from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.keys.master import MasterRotation
 from sealproof.vault.keys.signers import Signers
 
@@ -580,3 +582,36 @@ def test_a_tenant_of_whom_nothing_sealed_is_held_gets_no_manifest(place, root, c
     files = plain_files(place / "store.spbak") | {"tenants/nobody/manifest.toml": (0o644, b"[A]\n")}
     Restore(custodian).restore(put(place / "it.spbak", "*", files), identity)
     assert not (root / "tenants/nobody").exists()
+
+
+def test_a_tenant_that_was_erased_since_does_not_come_back(place, root, custodian, identity):
+    Erasure(custodian, subject="user:tester").erase("acme")
+    restore = Restore(custodian)
+    done = restore.restore(str(place / "store.spbak"), identity)
+    assert ([one.scope for one in done], restore.left_out) == (["globex/development"], ("acme",))
+    for name, tenant in (("acme.spbak", ""), ("acme.spbak", "acme"), ("store.spbak", "acme")):
+        with pytest.raises(ErasedTenant) as refused:
+            restore.restore(str(place / name), identity, tenant=tenant)
+        assert (refused.value.names, "--erased" in refused.value.hint) == (("acme",), True)
+    assert not (root / "tenants/acme").exists()
+    assert custodian.keyring.tenants() == ["globex"]
+
+
+def test_an_erased_tenant_comes_back_on_request_and_on_record(place, custodian, identity, root, opens):
+    Erasure(custodian, subject="user:tester").erase("acme")
+    Restore(custodian).restore(str(place / "store.spbak"), identity, tenant="acme", erased=True)
+    (told,) = custodian.keyring.journal.history(RESTORE)
+    assert told.texts("erased") == ["acme"]
+    opens(root)
+
+
+def test_a_backup_of_a_tenant_that_was_made_anew_after_its_erasure_comes_back(place, root, custodian, identity):
+    Erasure(custodian, subject="user:tester").erase("acme")
+    later = Custodian(str(root), clock=lambda: NOW)
+    later.seal("acme", "production", {"TOKEN": b"of-the-new-tenant"})
+    create(later, "acme", offline(), directory=str(place), name="new.spbak")
+    (root / "tenants/acme/.env.production.enc").unlink()
+    Restore(custodian).restore(str(place / "new.spbak"), identity)
+    assert (root / "tenants/acme/.env.production.enc").exists()
+    with pytest.raises(ErasedTenant):
+        Restore(custodian).restore(str(place / "acme.spbak"), identity, older=True)
