@@ -219,4 +219,6 @@ def _unsigned(acceptance: Acceptance, people: People | None, now: int) -> str:
     if not verifies(person.key, acceptance.signature, acceptance.message):
         return f"its signature is not {approver}'s over what it says now"
     owner = people.person(acceptance.waiver.owner, now)
-    return f"{approver} and {owner.name} bear one key" if owner and owner.key == person.key else ""
+    if owner is None:
+        return f"its owner {acceptance.waiver.owner} is no person of this store"
+    return f"{approver} and {owner.name} bear one key" if owner.key == person.key else ""

@@ -78,6 +78,7 @@ def test_the_last_day_is_whole_and_in_utc(people, run_check, waive):
         ({"approver": '"DANA"'}, "DANA approved it for themselves"),
         ({"approver": '"eve"'}, "eve is no approver of this store"),
         ({"owner": '"sam"', "approver": '"dana"'}, "dana is no approver of this store"),
+        ({"owner": '"sam.smith"'}, "its owner sam.smith is no person of this store"),
     ],
 )
 def test_what_does_not_apply_is_named_and_the_finding_counts(people, run_check, waive, changes, observed):
