@@ -74,8 +74,7 @@ class Attempts:
         self._root = root
         self._limit = limit
         self._path = f"{root}/keys/access/{_FILE}"
-        self._watch: Watch | None = None
-        self._counts: dict[Key, Count] = {}
+        self._held: tuple[Watch, dict[Key, Count]] | None = None  # set at once: threads share it
 
     def locked_until(self, subject: Subject, tenant: str, now: int) -> int:
         """Return when the lock of this subject ends, in unix seconds; 0 if there is none.
@@ -118,23 +117,26 @@ class Attempts:
 
     def close(self) -> None:
         """Let the watched file go. The next question opens it again."""
-        self._watch = None
+        self._held = None
 
     def _current(self) -> dict[Key, Count]:
-        if self._watch is None or not self._watch.holds():
-            watch = Watch((self._path,))
-            with open_root(self._root) as root:
-                keys = root.enter("keys")
-                if keys is None:
+        held = self._held
+        if held is None or not held[0].holds():
+            watch = Watch((self._path,))  # before the reading: what changes during it is noticed
+            held = self._held = (watch, self._counts())
+        return held[1]
+
+    def _counts(self) -> dict[Key, Count]:
+        with open_root(self._root) as root:
+            keys = root.enter("keys")
+            if keys is None:
+                return {}
+            with keys:
+                directory = keys.enter("access")
+                if directory is None:
                     return {}
-                with keys:
-                    directory = keys.enter("access")
-                    if directory is None:
-                        return {}
-                    with directory:
-                        self._counts = _read(directory)
-            self._watch = watch
-        return self._counts
+                with directory:
+                    return _read(directory)
 
     def _change(self, change: Callable[[dict[Key, Count]], int]) -> int:
         with open_root(self._root) as root:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread, current_thread
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from sealproof.errors import KeyMissing, MalformedFile
 from sealproof.vault.access import Subject
+from sealproof.vault.access import attempts as module
 from sealproof.vault.access.attempts import (
     FIRST_LOCK,
     FORGET,
@@ -160,3 +163,34 @@ def test_no_lock_ever_lasts_longer_than_the_ceiling(steps):
         count = count.after_failure(now, 5)
         assert count.until <= now + LONGEST_LOCK
         assert count.until == before.until or now >= before.until
+
+
+def test_what_one_thread_read_before_a_lock_never_hides_it_from_another(attempts, root, monkeypatch):
+    """The slow thread reads, a lock comes, the quick thread reads, the slow one finishes just before the quick one."""
+    has_read, may_finish = Event(), Event()
+    really_read, really_open = module._read, module.open_root
+
+    def read(directory):
+        counts = really_read(directory)
+        if current_thread() is slow:
+            has_read.set()
+            may_finish.wait()
+        return counts
+
+    @contextmanager
+    def opened(path):
+        with really_open(path) as directory:
+            yield directory
+        may_finish.set()
+        slow.join()
+
+    fail(attempts, ALICE, 1)
+    slow = Thread(target=attempts.locked_until, args=(ALICE, "acme", NOW))
+    monkeypatch.setattr(module, "_read", read)
+    slow.start()
+    has_read.wait()
+    fail(Attempts(root, limit=5), ALICE, 4)
+    monkeypatch.setattr(module, "open_root", opened)
+    assert attempts.locked_until(ALICE, "acme", NOW) == NOW + FIRST_LOCK
+    monkeypatch.undo()
+    assert attempts.locked_until(ALICE, "acme", NOW) == NOW + FIRST_LOCK
