@@ -49,6 +49,7 @@ def _left(ctx: Context, grave: Grave) -> Iterator[Finding]:
     fix = command(ctx, "key", "erase", tenant)
     for path in (
         f"tenants/{tenant}",
+        f"consumers/{tenant}",
         f"keys/tenant_keys/{tenant}.key",
         f"keys/tenant_keys/{tenant}.key.next",
         f"keys/audit/{tenant}/log.key",

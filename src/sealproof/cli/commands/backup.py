@@ -164,7 +164,8 @@ def _restore(args: Arguments) -> int:
                 numbers["count"] = len(done)
         else:
             custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
-            asked = "backup.restore" + "-older" * args.older + "-foreign" * args.foreign + "-erased" * args.erased
+            overruled = [flag for flag in ("older", "foreign", "erased") if vars(args)[flag]]
+            asked = "backup.restore" + "".join(f"-{flag[0] if overruled[1:] else flag}" for flag in overruled)
             # Who has no keys here, or none any more, gets no new log by being named.
             log = args.tenant if args.tenant in custodian.keyring.tenants() else PLATFORM
             restore = Restore(custodian, advance=lambda scope: progress.advance(0, scope))

@@ -2,7 +2,7 @@
 
     keys        the tenant's salt and wraps are overwritten and removed: from here on every copy is noise
     audit       a last record; then what ties the log to people and names is destroyed. The chain stays, and verifies
-    files       tenants/<tenant>/ goes, and what backups/ holds of this tenant alone
+    files       tenants/<tenant>/ and consumers/<tenant>/ go, and what backups/ holds of this tenant alone
     tombstone   records/tombstone/<tenant>-<id>.json, signed, says what was erased and what ages out elsewhere
 
 The order is the point: a process killed anywhere leaves a tenant that is whole (before `keys`) or lost
@@ -96,6 +96,10 @@ class Erasure:
         operation.ensure("files")
         with self._custodian.store.open() as root, root.make("tenants") as tenants:
             _remove_tree(tenants, tenant, operation)
+            consumers = root.enter("consumers")
+            if consumers is not None:
+                with consumers:
+                    _remove_tree(consumers, tenant, operation)
         self._remove_backups(tenant)
         operation.ensure("tombstone")
         path = self._bury(operation)
@@ -143,7 +147,8 @@ class Erasure:
             },
             "operation": operation.id,
             "reason": operation.text("reason"),
-            "remains": "copies of keys/ in backups of the whole store, until they have aged out",
+            "remains": "copies of keys/ in backups of the whole store, until they have aged out; "
+            "backups of this tenant and exported key files that are kept elsewhere may still open",
             "tenant": tenant,
             "type": "sealproof-erasure/1",
         }

@@ -46,7 +46,14 @@ def test_a_complete_erasure_passes(erased, run_check):
 
 
 @pytest.mark.parametrize(
-    "path", ["tenants/aurora", "keys/tenant_keys/aurora.key", "keys/audit/aurora/subjects", "keys/audit/aurora/log.key"]
+    "path",
+    [
+        "tenants/aurora",
+        "consumers/aurora",
+        "keys/tenant_keys/aurora.key",
+        "keys/audit/aurora/subjects",
+        "keys/audit/aurora/log.key",
+    ],
 )
 def test_each_thing_that_is_left_is_named(erased, run_check, failures, path):
     (erased / path).parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import subprocess
@@ -306,3 +308,14 @@ def test_an_erased_tenants_own_backups_go(store, custodian):
             custodian.keyring.journal.begin(ROTATE, busy, **{"from": 1, "to": 2, "grace": 0})
         with pytest.raises(OperationUnderWay if busy else UnknownTenant):
             Erasure(custodian, subject="user:tester").erase(tenant)
+
+
+def test_an_erased_tenants_consumers_go_and_the_tombstone_says_what_may_open_elsewhere(store, custodian):
+    for tenant in ("acme", "globex"):
+        place = store / "consumers" / tenant / "production"
+        place.mkdir(parents=True)
+        (place / "c1.json").write_text("{}")
+    path = Erasure(custodian, subject="user:tester").erase("acme")
+    assert [one.name for one in (store / "consumers").iterdir()] == ["globex"]
+    statement = json.loads(base64.b64decode(json.loads((store / path).read_bytes())["payload"]))
+    assert "backups of this tenant and exported key files" in statement["remains"]
