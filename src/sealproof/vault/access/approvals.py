@@ -89,6 +89,8 @@ class Approval:
             return f"approval {self.id} is for {self.requester}"
         if self.by.name == self.requester:
             return f"approval {self.id} was given by the one who asks"
+        if self.until - self.created > LONGEST:  # whoever holds a policy key can sign one; it is none all the same
+            return f"approval {self.id} is for more than 30 days"
         if not self.created <= now < self.until:
             return f"approval {self.id} does not hold at this time"
         same = (request.tenant, request.environment, request.operation) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from sealproof.errors import AccessDenied, CallerError, DutiesConflict, InvalidName, PolicyMissing, StaleFile
 from sealproof.settings import Settings
 from sealproof.signing import SigningKey
-from sealproof.vault.access import AccessControl, Operation, Request, Subject
-from sealproof.vault.access.approvals import Approval, Approvals
+from sealproof.vault.access import AccessControl, Operation, Request, Subject, approvals
+from sealproof.vault.access.approvals import LONGEST, Approval, Approvals
 from sealproof.vault.access.changes import granted, with_role
 from sealproof.vault.access.control import signers_of
 from sealproof.vault.access.editor import PolicyEditor
@@ -197,6 +198,17 @@ def test_nobody_approves_what_they_ask_for(control, approver, policy_key, clock)
         approver.approve(approval(clock, requester="bob"), policy_key)
     own = approval(clock, by=ALICE)
     assert "by the one who asks" in own.flaw(ROTATE, int(clock.now))
+
+
+def test_an_approval_for_longer_than_any_may_hold_is_none_whoever_signed_it(
+    control, approver, policy_key, clock, monkeypatch
+):
+    too_long = approval(clock, until=int(clock.now) + LONGEST + 1)
+    monkeypatch.setattr(approvals, "check_approval", lambda _approval: None)  # as whoever holds a policy key can
+    control.approvals.keep(too_long, policy_key)
+    assert "ap-1 is for more than 30 days" in control.decide(ROTATE, approval="ap-1").reason
+    control.approvals.keep(replace(too_long, until=too_long.until - 1), policy_key)
+    assert control.decide(ROTATE, approval="ap-1")
 
 
 def test_whoever_may_not_approve_cannot(control, grant, policy_key, clock, root):
