@@ -1,7 +1,7 @@
 """The frame around every call of a manager: asked, recorded, told. What happens inside is the manager's.
 
-A read leaves one durable record; a change leaves `<operation>.intent` before and `<operation>` after, with one
-request id. Observers hear of a decision when it is made, of an end when its record is durable.
+A read leaves one durable record; a change, and an export of the log, `<operation>.intent` before and `<operation>`
+after, with one request id. Observers hear of a decision when it is made, of an end when its record is durable.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from sealproof.errors import AccessDenied, LockedOut, SealproofError
@@ -18,7 +18,7 @@ from sealproof.vault.audit.interface import AuditRecord, Outcome
 from sealproof.vault.observer import Decided, Finished, Written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from sealproof.vault.access.control import AccessControl
     from sealproof.vault.access.interface import Decision, Operation, Subject
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sealproof.vault.observer import Observer
 
 INTENT = ".intent"
-_ID_BYTES = 8  # drawn once; with a number behind them they name a call, and cost it no system call
+_ID_BYTES = 8  # drawn once a process; with a number behind them they name a call, and cost it no randomness
 _NO_NUMBERS: Mapping[str, int] = {}
 
 
@@ -64,14 +64,15 @@ class Calls:
         self._audit = audit
         self._observers = observers
         self._clock = clock
-        self._id = f"{os.urandom(_ID_BYTES).hex()}."
-        self._count = itertools.count(1)
+        self._draw()
 
     def __repr__(self) -> str:
         return f"Calls({self._subject!r}, {self._tenant}/{self._environment})"
 
     def begin(self, operation: Operation, name: str) -> Call:
         """Return a call; nothing has happened yet. `name` may be anything: a refusal of it is recorded, too."""
+        if self._process != os.getpid():  # forked: both sides would go on with the same ids
+            self._draw()
         request = Request(self._subject, self._tenant, self._environment, name, operation)
         return Call(request, f"{self._id}{next(self._count)}")
 
@@ -100,31 +101,35 @@ class Calls:
 
     async def admit(self, call: Call, approval: str) -> None:
         """Let the call go on, or record the refusal and raise it. That nothing could be decided is recorded, too."""
-        try:
-            decision = self.decide(call, approval)
-        except SealproofError as exc:
-            call.error = type(exc).__name__
-            await self.conclude(call, Outcome.ERROR)
-            raise
-        if not decision.allowed:
-            refused = refusal(call, decision)
-            call.error = type(refused).__name__
-            await self.conclude(call, Outcome.DENY)
-            raise refused
+        refused = self._refused(call, approval)
+        if refused is not None:
+            error, outcome = refused
+            await self.conclude(call, outcome)
+            raise error
 
     async def conclude(self, call: Call, outcome: Outcome) -> None:
         """Record how a call ended, and tell the observers once that is durable."""
         await self._audit.recorded((_line(call, outcome),))
         self._ended(call, outcome)
 
-    def at_once(self, call: Call) -> None:
-        """Ask for a call that works outside any event loop, and record the answer before it begins. It blocks."""
-        decision = self.decide(call, "")
-        outcome = Outcome.ALLOW if decision else Outcome.DENY
-        self._audit.append((_line(call, outcome),))
-        self._ended(call, outcome)
-        if not decision:
-            raise refusal(call, decision)
+    @contextmanager
+    def at_once(self, call: Call) -> Iterator[None]:
+        """Ask, record the intent, let the block work, record the outcome, outside any event loop. It blocks."""
+        refused = self._refused(call, "")
+        if refused is not None:
+            error, outcome = refused
+            self._conclude_at_once(call, outcome)
+            raise error
+        self._audit.append((_line(call, Outcome.ALLOW, INTENT),))
+        outcome = Outcome.ERROR
+        try:
+            yield
+            outcome = Outcome.ALLOW
+        except SealproofError as exc:
+            call.error = type(exc).__name__
+            raise
+        finally:
+            self._conclude_at_once(call, outcome)
 
     def decide(self, call: Call, approval: str) -> Decision:
         """Return the decision, and tell the observers."""
@@ -167,6 +172,28 @@ class Calls:
             raise
         finally:
             await self.conclude(call, outcome)
+
+    def _draw(self) -> None:
+        self._process = os.getpid()
+        self._id = f"{os.urandom(_ID_BYTES).hex()}."
+        self._count = itertools.count(1)
+
+    def _refused(self, call: Call, approval: str) -> tuple[SealproofError, Outcome] | None:
+        """Return why the call may not go on, and how that is recorded; nothing if it may."""
+        try:
+            decision = self.decide(call, approval)
+        except SealproofError as exc:
+            call.error = type(exc).__name__
+            return exc, Outcome.ERROR
+        if decision.allowed:
+            return None
+        error = refusal(call, decision)
+        call.error = type(error).__name__
+        return error, Outcome.DENY
+
+    def _conclude_at_once(self, call: Call, outcome: Outcome) -> None:
+        self._audit.append((_line(call, outcome),))
+        self._ended(call, outcome)
 
     def _ended(self, call: Call, outcome: Outcome) -> None:
         seconds = time.perf_counter() - call.began

@@ -219,14 +219,14 @@ class AdvancedSecretManager:
         """Return the tenant's whole audit log, verified, as one JSON-serialisable document that a stranger can verify.
 
         Its `lines` are the log: records, and the signatures that close each batch of them
-        (`vault.audit.verify.verify_lines`). It takes the right to read the log of every environment, and is recorded
-        there. It blocks.
+        (`vault.audit.verify.verify_lines`). It takes the right to read the log of every environment. Its intent
+        is recorded in what it returns, its outcome behind. It blocks.
 
         Raises what `vault.audit.export.export` raises of the log, and what the class says.
         """
-        self._calls.at_once(self._calls.begin_whole(Operation.AUDIT_READ))
         root = self.custodian.store.root
-        return as_document(root, self.tenant_id, pinned_key(root, self.tenant_id))
+        with self._calls.at_once(self._calls.begin_whole(Operation.AUDIT_READ)):
+            return as_document(root, self.tenant_id, pinned_key(root, self.tenant_id))
 
     def acting(self, operation: Operation, name: str, *, approval: str = "") -> AbstractAsyncContextManager[Call]:
         """Ask, record the intent, let the block work, record the outcome: the frame of every call that changes.

@@ -28,6 +28,7 @@ from sealproof.errors import (
     UnknownTenant,
 )
 from sealproof.settings import Settings
+from sealproof.vault import custody
 from sealproof.vault.access import Conditions, Operation, Rule, Subject
 from sealproof.vault.access.changes import granted
 from sealproof.vault.access.policyfile import PolicyFile
@@ -430,6 +431,35 @@ def test_who_may_read_the_log_gets_it_unless_a_part_is_denied(work, root):
     allow(root, operations=("audit.read",), environment="production", allows=False)
     with pytest.raises(AccessDenied, match="rule g3 denies it"):
         work(lambda manager: asyncio.to_thread(manager.export_audit_log), subject=ALICE)
+
+
+def test_an_export_leaves_intent_and_outcome_of_one_request(work, log):
+    before = len(log())
+    work(lambda manager: asyncio.to_thread(manager.export_audit_log))
+    intent, outcome = log()[before:]
+    assert (intent[:3], outcome[:3]) == (("audit.read.intent", "allow", "uid"), ("audit.read", "allow", "uid"))
+    assert intent[5] == outcome[5]
+
+
+def test_an_export_that_fails_is_recorded_as_failed(work, log, monkeypatch):
+    def broken(*_: object) -> None:
+        message = "the log is cut"
+        raise AuditLogBroken(message, hint="sealproof audit verify acme")
+
+    monkeypatch.setattr(custody, "as_document", broken)
+    witness = Witness()
+    with pytest.raises(AuditLogBroken, match="is cut"):
+        work(lambda manager: asyncio.to_thread(manager.export_audit_log), observers=(witness,))
+    assert [record[:2] for record in log()[-2:]] == [("audit.read.intent", "allow"), ("audit.read", "error")]
+    assert (witness.heard[-1][1].outcome, witness.heard[-1][1].error) == (Outcome.ERROR, "AuditLogBroken")
+
+
+def test_an_export_that_nobody_could_decide_on_is_recorded(work, log, root):
+    before = len(log())
+    os.unlink(f"{root}/policy.json")
+    with pytest.raises(PolicyMissing):
+        work(lambda manager: asyncio.to_thread(manager.export_audit_log))
+    assert [record[:3] for record in log()[before:]] == [("audit.read", "error", "uid")]
 
 
 def test_observers_hear_of_everything_in_order(work):

@@ -27,6 +27,24 @@ async def main(root, worker, writes):
 asyncio.run(main(*sys.argv[1:]))
 """
 
+FORKED = """
+import os, sys
+from sealproof.settings import Settings
+from sealproof.vault.access import Operation
+from sealproof.vault.custody import AdvancedSecretManager
+
+calls = AdvancedSecretManager("acme", root=sys.argv[1], settings=Settings())._calls
+child = os.fork()
+print(calls.begin(Operation.READ, "A").id, flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_both_sides_of_a_fork_name_their_calls_differently(root):
+    done = subprocess.run([sys.executable, "-c", FORKED, root], check=True, capture_output=True, text=True)
+    assert len(set(done.stdout.split())) == 2
+
 
 def test_eight_processes_lose_no_write_and_no_record(root, log_of):
     before = len(log_of(root))
