@@ -22,6 +22,7 @@ _DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_DIRECTORY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 _TEMPORARY = ".sealproof-tmp"
+_READ_TRIES = 100  # times that a reader follows a file that is replaced while it is read
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -98,18 +99,23 @@ class Directory:
         """Return a regular file's bytes; None if there is none.
 
         `private` asks for what a key file needs: this user's, and nobody else may read it. A sealed
-        file may be read by others, never written.
+        file may be read by others, never written. A file that was replaced meanwhile is read anew: what lost
+        its name may be overwritten where it lies (`vault.keys.overwrite`), and half of that was read perhaps.
 
         Raises UnsafeFile, LimitExceeded, FileUnavailable.
         """
         path = f"{self.path}/{name}"
-        try:
-            fd = os.open(name, _READ, dir_fd=self._fd)
-        except FileNotFoundError:
-            return None
-        except OSError as exc:
-            raise _refused(path, exc, os.path.islink(path)) from exc
-        return _read_and_close(fd, path, limit=limit, private=private)
+        data, stands, tries = b"", False, _READ_TRIES
+        while not stands and tries:
+            tries -= 1
+            try:
+                fd = os.open(name, _READ, dir_fd=self._fd)
+            except FileNotFoundError:
+                return None
+            except OSError as exc:
+                raise _refused(path, exc, os.path.islink(path)) from exc
+            data, stands = _read_and_close(fd, path, limit=limit, private=private)
+        return data
 
     def replace(self, name: str, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
         """Put `data` at `name` in one step: temporary file, fsync, re-read, rename, fsync of the directory.
@@ -209,7 +215,7 @@ def read_private(path: str, *, limit: int) -> bytes | None:
         return None
     except OSError as exc:
         raise _refused(path, exc, os.path.islink(path)) from exc
-    data = _read_and_close(fd, path, limit=limit, private=True)
+    data, _ = _read_and_close(fd, path, limit=limit, private=True)
     parent = os.stat(os.path.dirname(path) or ".")
     if parent.st_mode & 0o022 and not parent.st_mode & stat.S_ISVTX:
         message = f"{path} lies in a directory that others may write"
@@ -262,13 +268,14 @@ def unavailable(path: str, exc: OSError) -> FileUnavailable:
     return FileUnavailable(f"{path}: {reason}", hint=f"ls -la {os.path.dirname(path) or '.'}")
 
 
-def _read_and_close(fd: int, path: str, *, limit: int, private: bool) -> bytes:
+def _read_and_close(fd: int, path: str, *, limit: int, private: bool) -> tuple[bytes, bool]:
+    """Return a file's bytes, and whether it still had a name once they were read."""
     try:
         status = os.fstat(fd)
         _check_status(path, status, private=private)
         if status.st_size > limit:
             raise _too_large(path, limit)
-        return b"".join(_chunks(fd, path, limit))
+        return b"".join(_chunks(fd, path, limit)), os.fstat(fd).st_nlink > 0
     except OSError as exc:
         raise unavailable(path, exc) from exc
     finally:

@@ -282,6 +282,25 @@ def test_reading_leaks_no_descriptor(folder, directory):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.parametrize("again", ["the new file", None])
+def test_a_file_that_is_replaced_and_overwritten_under_a_reader_is_read_anew(folder, directory, monkeypatch, again):
+    """As key files are, whose old bytes are overwritten once their name is gone."""
+    directory.replace("it", b"the old file")
+    chunks = files._chunks
+
+    def raced(fd, path, limit):
+        monkeypatch.setattr(files, "_chunks", chunks)
+        with (folder / "it").open("r+b") as old:
+            (folder / "it").unlink()
+            if again:
+                directory.replace("it", again.encode())
+            old.write(bytes(len("the old file")))
+        return chunks(fd, path, limit)
+
+    monkeypatch.setattr(files, "_chunks", raced)
+    assert directory.read("it", limit=MAX, private=True) == (again and again.encode())
+
+
 # --- replacing
 
 
