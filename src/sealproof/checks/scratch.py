@@ -21,15 +21,24 @@ ENVIRONMENT = "development"
 
 
 class ScratchStore:
-    """A store of `tenants` in a private directory, each secret a unique random canary."""
+    """A store of `tenants` in a private directory, each secret a unique random canary.
+
+    Its master is random unless `passphrase` is given, and a random master goes with no passphrase in the process: what
+    works on a scratch store belongs in a child (`isolation`), where no key or passphrase of this process is either.
+    """
 
     def __init__(
-        self, directory: str, tenants: Iterable[str] = ("scratch-a", "scratch-b"), names: Iterable[str] = NAMES
+        self,
+        directory: str,
+        tenants: Iterable[str] = ("scratch-a", "scratch-b"),
+        names: Iterable[str] = NAMES,
+        *,
+        passphrase: str | None = None,
     ) -> None:
         self.root = os.path.join(directory, "secrets")
         os.mkdir(self.root, 0o700)
         self.custodian = Custodian(self.root, iterations=TENANT_ITERATIONS)
-        self.custodian.keyring.create(passphrase=None)
+        self.custodian.keyring.create(passphrase=passphrase)
         self.custodian.keyring.new_signing_key("writer")
         with open(os.path.join(self.root, "sealproof.toml"), "w", encoding="utf-8") as settings:
             settings.write(SETTINGS_TEXT)

@@ -109,6 +109,20 @@ class Attempt:
         return True
 
 
+def findings_of(answer: object, *, expected: str) -> Iterator[Finding]:
+    """Yield the finding of each resource that a child tried: its answer is `to_plain` by resource.
+
+    Raises ToolFailed if it is anything else.
+    """
+    if not isinstance(answer, dict):
+        message = "a child process did not say what it tried"
+        raise ToolFailed(message, hint="sealproof doctor")
+    for resource, tried in answer.items():
+        trials = Trials()
+        trials.add(tried)
+        yield trials.finding(str(resource), expected=expected)
+
+
 def control(what: str, condition: object) -> None:
     """Insist that the untouched copy works. Raises ToolFailed: an attack on what never worked proves nothing."""
     if not condition:

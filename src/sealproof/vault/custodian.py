@@ -82,14 +82,16 @@ class Custodian:
         except (MalformedFile, UnsupportedFormat, LimitExceeded) as exc:
             raise malformed(self.store.root, tenant, environment, exc) from None
 
-    def open(self, tenant: str, environment: str, *, renewing: bool = False) -> Unlocked:
+    def open(self, tenant: str, environment: str, *, renewing: bool = False, own: bool = False) -> Unlocked:
         """Take a file through steps 1 to 6, with whatever key this process was given or the store holds.
 
+        `own` asks for the key that this store holds, whatever key the process was given for another.
         `renewing` lets pass an expiry that is over: for a save that sets a new one.
         """
         place = Place(tenant, environment, self.store.root)
+        keys = self.keyring.key_lines(tenant, environment) if own else None
         with self.store.open() as root:
-            return open_tenant(place, root, now=int(self._clock()), renewing=renewing).unlocked
+            return open_tenant(place, root, keys=keys, now=int(self._clock()), renewing=renewing).unlocked
 
     def seal(
         self,

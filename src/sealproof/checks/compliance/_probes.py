@@ -1,6 +1,7 @@
 """Cause every event that must be logged, in a scratch store, and see which left a record.
 
-What is tried is the software of this process, so it is tried once a process, whatever the number of tenants.
+What is tried is the installed software, so it is tried once a process, whatever the number of tenants; and in a child,
+so that a key or passphrase that this process was given is not tried on the scratch store.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import sealproof
+from sealproof.checks.isolation import run_apart
 from sealproof.checks.scratch import ENVIRONMENT, ScratchStore
 from sealproof.checks.trails import epochs, records
-from sealproof.errors import AccessDenied, DataError
+from sealproof.errors import AccessDenied, DataError, ToolFailed
 from sealproof.vault.access.changes import granted, revoked, with_role
 from sealproof.vault.access.control import AccessControl
 from sealproof.vault.access.editor import PolicyEditor, found_policy
@@ -63,27 +65,36 @@ LOG_EVENTS = ("start of the log", "stop of the log")
 
 @cache
 def probed() -> dict[str, bool]:
-    """Return for each event whether it left its record."""
+    """Return for each event whether it left its record. Raises ToolFailed."""
     with tempfile.TemporaryDirectory(prefix="sealproof-check-") as directory:
-        store = ScratchStore(directory, tenants=(TENANT,))
-        owner = Subject.this_user()
-        key = store.custodian.keyring.new_signing_key("policy")
-        found_policy(store.root, owner, key)
-        asyncio.run(_cause(store))
-        _change_policy(store, owner)
-        with AuditLog(store.root, TENANT) as log:
-            log.seal()
-        seen = {tenant: [entry for entry, _ in records(store.root, tenant)] for tenant in (TENANT, PLATFORM_TENANT)}
-        found = {
-            probe.event: any(
-                (entry.operation, entry.outcome) == (probe.operation, probe.outcome)
-                and (bool(entry.secret) or not probe.named)
-                for entry in seen[probe.tenant]
-            )
-            for probe in PROBES
-        }
-        opened, sealed = epochs(store.root, TENANT)
-        return found | dict(zip(LOG_EVENTS, (opened > 0, sealed > 0), strict=True))
+        found = run_apart(cause_all, directory, {"directory": directory}).returned()
+    if not isinstance(found, dict):
+        message = "a child process did not say which events left a record"
+        raise ToolFailed(message, hint="sealproof doctor")
+    return {str(event): bool(recorded) for event, recorded in found.items()}
+
+
+def cause_all(directory: str) -> dict[str, bool]:
+    """Cause every event, and return for each whether it left its record. Runs in a child process."""
+    store = ScratchStore(directory, tenants=(TENANT,))
+    owner = Subject.this_user()
+    key = store.custodian.keyring.new_signing_key("policy")
+    found_policy(store.root, owner, key)
+    asyncio.run(_cause(store))
+    _change_policy(store, owner)
+    with AuditLog(store.root, TENANT) as log:
+        log.seal()
+    seen = {tenant: [entry for entry, _ in records(store.root, tenant)] for tenant in (TENANT, PLATFORM_TENANT)}
+    found = {
+        probe.event: any(
+            (entry.operation, entry.outcome) == (probe.operation, probe.outcome)
+            and (bool(entry.secret) or not probe.named)
+            for entry in seen[probe.tenant]
+        )
+        for probe in PROBES
+    }
+    opened, sealed = epochs(store.root, TENANT)
+    return found | dict(zip(LOG_EVENTS, (opened > 0, sealed > 0), strict=True))
 
 
 async def _cause(store: ScratchStore) -> None:

@@ -17,7 +17,7 @@ from sealproof.checks.scratch import ScratchStore
 from sealproof.envelope.keyfile import parse_keys
 from sealproof.errors import KeyMissing, SealproofError
 from sealproof.loader.files import read_private
-from sealproof.loader.keys import KEY_FILE_MAX
+from sealproof.loader.keys import KEY_FILE_MAX, passphrase
 from sealproof.vault.backup.header import WHOLE_STORE, Identity
 from sealproof.vault.backup.opening import verify
 from sealproof.vault.backup.rebuild import rebuild
@@ -85,14 +85,15 @@ def _restore(path: str, scope: str, identity: Identity, directory: str) -> Custo
         root = os.path.join(directory, "store")
         rebuild(path, identity, root, clock=time.time, reached=nothing)
         return Custodian(root)
-    custodian = ScratchStore(directory, tenants=()).custodian
+    # The backup's own keys may need the passphrase, so the scratch store has to go with it.
+    custodian = ScratchStore(directory, tenants=(), passphrase=passphrase()).custodian
     Restore(custodian).restore(path, identity, tenant=scope, foreign=True)  # a scratch store has its own writer
     return custodian
 
 
 def _open(custodian: Custodian, place: str, generation: int) -> Restored:
     tenant, _, environment = place.partition("/")
-    unlocked = custodian.open(tenant, environment)
+    unlocked = custodian.open(tenant, environment, own=True)
     values = unlocked.values()
     versions = {entry.name: int(entry.version) for entry in unlocked.envelope.entries}
     return Restored(generation, {(name, versions[name]): digest_of(value) for name, value in values.items()})

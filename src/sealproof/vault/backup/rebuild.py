@@ -89,7 +89,7 @@ def rebuild(
 
 
 def _reseal(custodian: Custodian, tenant: str, environment: str, above: int) -> Restored:
-    unlocked = custodian.open(tenant, environment, renewing=True)
+    unlocked = custodian.open(tenant, environment, renewing=True, own=True)
     before = unlocked.envelope
     data = sealing.create(
         custodian.keyring.ensure_epoch(tenant, environment),

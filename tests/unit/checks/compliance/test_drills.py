@@ -6,13 +6,12 @@ import json
 
 import pytest
 
+from sealproof.checks import isolation
 from sealproof.checks.compliance import _probes
 from sealproof.cli.main import dispatch
 from sealproof.findings import Scope as Place
 from sealproof.findings import Status
 from sealproof.reports.notice import pack
-from sealproof.vault import calls
-from sealproof.vault.access.interface import Operation
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.custodian import Custodian
@@ -49,15 +48,19 @@ def test_every_event_leaves_its_record(logged, run_check):
     }  # fmt: skip
 
 
+FORGETFUL = """
+from sealproof.vault import calls
+line = calls._line
+def forgetful(call, *more, **others):
+    record = line(call, *more, **others)
+    return record._replace(operation="nothing") if call.request.operation == "delete" else record
+calls._line = forgetful
+"""
+
+
 def test_an_event_that_leaves_no_record_fails_by_its_name(logged, run_check, failures, fresh_probes, monkeypatch):
     """A manager that writes something else for a deletion."""
-    line = calls._line
-
-    def forgetful(call, outcome, *more, **others):
-        record = line(call, outcome, *more, **others)
-        return record._replace(operation="nothing") if call.request.operation is Operation.DELETE else record
-
-    monkeypatch.setattr(calls, "_line", forgetful)
+    monkeypatch.setattr(isolation, "PRELUDE", FORGETFUL)
     assert set(failures(run_check(logged, "CMP-001", "aurora"))) == {"deletion"}
 
 

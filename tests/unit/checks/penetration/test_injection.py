@@ -43,11 +43,15 @@ def test_a_renderer_that_writes_texts_as_they_are_fails(store, run_check, failur
     assert "attempts got through" in failures(run_check(store, "PEN-007"))[name].observed
 
 
-def test_a_log_that_makes_two_records_of_one_event_fails(store, run_check, failures, monkeypatch):
-    class Doubling(injection.AuditLog):
-        def append(self, records):
-            return super().append([*records, *records])
+DOUBLING = """
+from sealproof.checks.penetration import injection
+class Doubling(injection.AuditLog):
+    def append(self, records):
+        return super().append([*records, *records])
+injection.AuditLog, injection.HOSTILE = Doubling, injection.HOSTILE[:3]
+"""
 
-    monkeypatch.setattr(injection, "AuditLog", Doubling)
+
+def test_a_log_that_makes_two_records_of_one_event_fails(run_weakened, failures, monkeypatch):
     monkeypatch.setattr(injection, "HOSTILE", injection.HOSTILE[:3])
-    assert "events are not" in failures(run_check(store, "PEN-007"))["audit log"].observed
+    assert "events are not" in failures(run_weakened("PEN-007", DOUBLING))["audit log"].observed

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sealproof.checks.penetration import log_edits
 from sealproof.findings import Severity, Status
-from sealproof.vault.audit.verify import verify
+
+FORGETFUL = """
+from sealproof.checks.penetration import log_edits
+whole = log_edits.verify
+log_edits.verify = lambda root, tenant, pinned, **more: whole(root, tenant, pinned)
+"""
+CREDULOUS = """
+from types import SimpleNamespace
+from sealproof.checks.penetration import log_edits
+log_edits.verify = lambda *args, **more: SimpleNamespace(size=99)
+"""
 
 
 def test_every_edit_is_told(store, run_check):
@@ -16,20 +25,12 @@ def test_every_edit_is_told(store, run_check):
     assert [finding.resource for finding in result.findings] == kinds
 
 
-def test_a_verifier_that_forgets_the_anchor_misses_a_cut_tail(store, run_check, failure, monkeypatch):
-    def forgetful(root, tenant, pinned, **_more):
-        return verify(root, tenant, pinned)
-
-    monkeypatch.setattr(log_edits, "verify", forgetful)
-    result = run_check(store, "PEN-006")
+def test_a_verifier_that_forgets_the_anchor_misses_a_cut_tail(run_weakened, failure):
+    result = run_weakened("PEN-006", FORGETFUL)
     assert (result.status, result.severity) == (Status.FAIL, Severity.CRITICAL)
     assert failure(result).resource == "tail cut"
 
 
 @pytest.mark.parametrize("kind", ["record changed", "key swapped"])
-def test_a_verifier_that_believes_the_log_misses_everything(store, run_check, failures, monkeypatch, kind):
-    class Believed:
-        size = 99
-
-    monkeypatch.setattr(log_edits, "verify", lambda *_args, **_more: Believed)
-    assert "accepted" in failures(run_check(store, "PEN-006"))[kind].observed
+def test_a_verifier_that_believes_the_log_misses_everything(run_weakened, failures, kind):
+    assert "accepted" in failures(run_weakened("PEN-006", CREDULOUS))[kind].observed

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from sealproof.findings import Severity, Status
-from sealproof.vault.access.attempts import Attempts
+
+ALLOWS_EVERYTHING = """
 from sealproof.vault.access.control import AccessControl
 from sealproof.vault.access.interface import Decision
+AccessControl._weigh = lambda *args, **more: Decision(allowed=True, rule="none", reason="why not")
+"""
+FORGETS_REFUSALS = """
+from sealproof.vault.access.attempts import Attempts
+Attempts.refused = lambda *args: 0
+"""
 
 
 def test_readers_stay_readers(store, run_check):
@@ -18,12 +25,8 @@ def test_readers_stay_readers(store, run_check):
     ]
 
 
-def test_access_control_that_allows_everything_fails(store, run_check, failures, monkeypatch):
-    def yes(*_args, **_more):
-        return Decision(allowed=True, rule="none", reason="why not")
-
-    monkeypatch.setattr(AccessControl, "_weigh", yes)
-    result = run_check(store, "PEN-009")
+def test_access_control_that_allows_everything_fails(run_weakened, failures):
+    result = run_weakened("PEN-009", ALLOWS_EVERYTHING)
     assert (result.status, result.severity) == (Status.FAIL, Severity.CRITICAL)
     assert "write: accepted" in failures(result)["operations on secrets"].observed
     assert "reader grants itself more: accepted" in failures(result)["operations on the policy"].observed
@@ -36,8 +39,7 @@ def test_guessing_is_slowed(store, run_check):
     assert dict(result.parameters) == {"access_attempts": "5"}
 
 
-def test_access_control_that_forgets_refusals_fails(store, run_check, failures, monkeypatch):
-    monkeypatch.setattr(Attempts, "refused", lambda *_args: 0)
-    result = run_check(store, "PEN-010")
+def test_access_control_that_forgets_refusals_fails(run_weakened, failures):
+    result = run_weakened("PEN-010", FORGETS_REFUSALS)
     assert (result.status, result.severity) == (Status.FAIL, Severity.MEDIUM)
     assert "guess 6, behind the threshold: AccessDenied" in failures(result)["repeated guesses"].observed
