@@ -9,14 +9,17 @@ from sealproof.envelope.grammar import VALUE_MAX
 from sealproof.errors import CallerError, InvalidValue
 
 
-def read_value(name: str) -> bytes:
-    """Return the value of `name`; one line end at its end is not part of it. Raises CallerError, InvalidValue."""
+def read_value(name: str, *, hint: str) -> bytes:
+    """Return the value of `name`; one line end at its end is not part of it. Raises CallerError, InvalidValue.
+
+    `hint` says how the caller's command is given a value.
+    """
     if sys.stdin.isatty():
         try:
             first, second = getpass(f"value of {name}: "), getpass("the same again: ")
         except EOFError:
             message = f"no value for {name} was typed, so nothing was set"
-            raise CallerError(message, hint="type it, pipe it in, or --generate") from None
+            raise CallerError(message, hint=hint) from None
         if first != second:
             message = "the two values differ, so nothing was set"
             raise CallerError(message, hint="type it again, or pipe it in")
@@ -25,5 +28,5 @@ def read_value(name: str) -> bytes:
     value = data.removesuffix(b"\r\n") if data.endswith(b"\r\n") else data.removesuffix(b"\n")
     if not data:
         message = f"no value for {name} on standard input"
-        raise InvalidValue(message, hint='printf %s "$VALUE" | sealproof set TENANT NAME, or --generate')
+        raise InvalidValue(message, hint=hint)
     return value

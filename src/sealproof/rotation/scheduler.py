@@ -58,7 +58,7 @@ class Scheduled:
         self.strategy = strategy
 
     def __repr__(self) -> str:
-        return f"Scheduled({self.name} every {timedelta(seconds=self.every_s)})"
+        return f"Scheduled({self.name} every {self.every_s / DAY_S:g} days)"
 
     def __await__(self) -> Generator[None, None, Scheduled]:
         yield from ()

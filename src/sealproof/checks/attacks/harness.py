@@ -112,7 +112,8 @@ def run_here(
     try:
         kind = find_adapter(adapter)
     except (ImportError, AttributeError, OSError, ValueError) as exc:
-        return {"missing": f"there is no adapter {adapter}: {type(exc).__name__}: {exc}"}
+        why = "" if not adapter.rpartition(":")[0] else f": {exc}"
+        return {"missing": f"there is no adapter {adapter}{why}"}
     results = []
     for row in rows:
         place = os.path.join(directory, f"row-{row}")

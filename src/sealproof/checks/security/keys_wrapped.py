@@ -38,16 +38,17 @@ def stored_keys_are_wrapped(ctx: Context) -> Iterator[Finding]:
     with keyring_of(ctx.target.root) as keys:
         text = keys.read("master.key", limit=_MASTER_MAX, private=True)
         count = len(key_tenants(keys))
+    whose = f"{count} tenant{'' if count == 1 else 's'}"
     if text is None:
         yield not_evaluated(_MASTER, "there is no such file", fix="restore keys/ from its backup")
     elif MasterFile.parse(text).is_passphrase:
-        yield passed(_MASTER, f"the keys of {count} tenants are wrapped under a passphrase that is kept elsewhere")
+        yield passed(_MASTER, f"the keys of {whose} are wrapped under a passphrase that is kept elsewhere")
     elif ctx.keys_beside_store == "allowed":
         yield not_applicable(_MASTER, "a random master lies beside what it wraps, as this profile allows")
     else:
         yield failed(
             _MASTER,
-            f"the random master lies beside the keys of {count} tenants that it wraps",
+            f"the random master lies beside the keys of {whose} that it wraps",
             expected="the key that wraps kept elsewhere than what it wraps",
             fix="keep the master as a passphrase (MASTER_SECRET_KEY), and hand hosts a key of their own: "
             "sealproof key export TENANT --environment ENVIRONMENT --output FILE",

@@ -186,7 +186,8 @@ def _approve(args: Arguments) -> int:
         console.answer_json({"approval": approval_id, "path": path, "until": approval.until})
     else:
         console.answer(approval_id)
-        what = f"{request.operation} {request.tenant}/{request.environment}"
+        named = f" {request.name}" if request.name else ""
+        what = f"{request.operation}{named} of {request.tenant}/{request.environment}"
         console.say(f"{request.subject.name} may {what} with this approval for {hours} h, where a rule asks for one")
     return 0
 

@@ -53,8 +53,9 @@ def run(args: Arguments) -> int:
     if args.json:
         console.answer(files["scope.json"].decode().rstrip("\n"))
         return 0
-    secrets, accesses = len(scope.affected), len(scope.accesses)
-    console.answer(f"affected: {secrets} secrets of {len(scope.tenants)} tenants, {accesses} recorded accesses")
+    what = f"{console.counted(len(scope.affected), 'secret')} of {console.counted(len(scope.tenants), 'tenant')}"
+    accesses = len(scope.accesses)
+    console.answer(f"affected: {what}, {accesses} recorded access{'' if accesses == 1 else 'es'}")
     for unknown in scope.unknown:
         console.answer(f"unknown: {console.visible(unknown)}")
     if args.output:

@@ -37,7 +37,8 @@ from sealproof.vault.keys.epochs import Epochs
 from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.keys.ledger import read_ledger
 from sealproof.vault.keys.life import KeyLife
-from sealproof.vault.keys.master import MasterRotation
+from sealproof.vault.keys.master import PASSPHRASE, MasterRotation
+from sealproof.vault.keys.master import ROTATE as MASTER_ROTATE
 from sealproof.vault.keys.signers import EXPORT, Signers
 from sealproof.vault.settings_file import settings_of
 
@@ -130,7 +131,8 @@ def _rotate(args: Arguments) -> int:
         console.answer_json({"scope": where, "epoch": numbers["key_epoch"], "generation": change.generation})
     else:
         report(where, change)
-    console.say("hosts need their key files again before this file reaches them: sealproof key export")
+    export = f"sealproof key export {args.tenant} --environment {environment} --output FILE"
+    console.say(f"hosts need their key files again before this file reaches them: {export}")
     console.say(f"once they have: sealproof key destroy {args.tenant} --environment {environment}")
     return 0
 
@@ -184,12 +186,20 @@ def _rotate_master(args: Arguments) -> int:
         numbers["count"] = MasterRotation(_custodian(args).keyring, advance=progress.advance).rotate(
             passphrase=passphrase
         )
-    _answer(args, f"a new master wraps the keys of {numbers['count']} tenants", tenants=numbers["count"])
+    _answer(args, _new_master(numbers["count"]), tenants=numbers["count"])
+    _say_new_master(from_passphrase=passphrase is not None)
+    return 0
+
+
+def _new_master(tenants: int) -> str:
+    return f"a new master wraps the keys of {console.counted(tenants, 'tenant')}"
+
+
+def _say_new_master(*, from_passphrase: bool) -> None:
     console.say("backups of keys/ still hold the old one, and open with it: let them age out, and make a new backup")
     console.say(
-        "MASTER_SECRET_KEY is the new passphrase from now on" if passphrase else "unset MASTER_SECRET_KEY, if set"
+        "MASTER_SECRET_KEY is the new passphrase from now on" if from_passphrase else "unset MASTER_SECRET_KEY, if set"
     )
-    return 0
 
 
 def _passphrase() -> str:
@@ -246,14 +256,20 @@ def _ledger(args: Arguments) -> int:
 
 
 def _resume(args: Arguments) -> int:
-    life = KeyLife(_custodian(args), subject=this_user())
-    done = []
+    custodian = _custodian(args)
+    life = KeyLife(custodian, subject=this_user())
+    done, masters = [], []
     for operation in life.unfinished():
         with recorded(args.root, "key.abandon" if args.abandon else "key.resume"):
             (life.abandon if args.abandon else life.resume)(operation)
         done.append(f"{operation.kind} of {operation.scope}")
+        if operation.kind == MASTER_ROTATE and not args.abandon:
+            masters.append(custodian.keyring.journal.history(MASTER_ROTATE, operation.scope)[-1])
     verb = "gave up" if args.abandon else "carried on"
     _answer(args, f"{verb}: {', '.join(done)}" if done else "nothing is unfinished", operations=done)
+    for over in masters:
+        console.say(_new_master(over.number("tenants")))
+        _say_new_master(from_passphrase=over.text("form") == PASSPHRASE)
     return 0
 
 

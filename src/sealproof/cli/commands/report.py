@@ -7,17 +7,19 @@ sealproof report verify DIR --key PUBLIC_KEY_FILE            signature, digests,
 sealproof report verify DIR --chain --key FILE               every run kept below DIR, without a gap
 sealproof report merge DIR DIR … --key FILE --output DIR     the parts of `check --shard k/n` into one signed run
 sealproof report diff BEFORE AFTER                           new, fixed, still failing; 1 if anything fails newly
-sealproof report pin KEY.pub … --from DAY --until DAY        a file of report keys with the days they were valid
+sealproof report pin KEY.pub … --from DAY --until DAY        a file of report keys with their days, to --output FILE
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
 from sealproof.cli.reporting import compare, make, trusted
 from sealproof.errors import CallerError
+from sealproof.loader.files import open_root
 from sealproof.reports.formats import SHORT_NAMES
 
 if TYPE_CHECKING:
@@ -54,12 +56,22 @@ def run(args: Arguments) -> int:
     if args.action == "merge":
         return make.merge([Path(path) for path in args.paths], args)
     if args.action == "pin":
-        console.answer_bytes(trusted.pin(args.paths, first=args.first, last=args.last).encode())
-        return 0
+        return _pin(args)
     (path,) = _count(args, 1)
     if args.action == "render":
         return make.render(path, args)
     return trusted.verify_chain(path, args) if args.chain else trusted.verify_one(path, args)
+
+
+def _pin(args: Arguments) -> int:
+    pins = trusted.pin(args.paths, first=args.first, last=args.last).encode()
+    if args.output:
+        with open_root(os.path.dirname(args.output) or ".") as directory:
+            directory.replace(os.path.basename(args.output), pins, mode=0o644)
+        console.say(f"wrote {args.output}")
+    else:
+        console.answer_bytes(pins)
+    return 0
 
 
 def _count(args: Arguments, number: int) -> list[Path]:

@@ -102,7 +102,7 @@ def _one(args: Arguments) -> Outcome:
             result = asyncio.run(manager.abandon_rotation(args.name))
         else:
             _refuse_early(args, manager)
-            value = read_value(args.name).decode() if args.paste else None
+            value = _pasted(args, manager.tenant_id) if args.paste else None
             result = asyncio.run(
                 manager.rotate_secret(args.name, value, args.strategy, wait=not args.no_wait, unproven=args.unproven)
             )
@@ -110,6 +110,11 @@ def _one(args: Arguments) -> Outcome:
         manager.close()
     outcome = outcome_of(result)
     return outcome._replace(name=f"{manager.tenant_id}/{manager.environment}/{args.name}")
+
+
+def _pasted(args: Arguments, tenant: str) -> str:
+    hint = f'printf %s "$VALUE" | sealproof rotate {args.name} --tenant {tenant} --paste'
+    return read_value(args.name, hint=hint).decode()
 
 
 def _refuse_early(args: Arguments, manager: AdvancedSecretManager) -> None:

@@ -18,6 +18,8 @@ from sealproof.vault.settings_file import settings_of
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
 
+_HINT = 'printf %s "$VALUE" | sealproof set TENANT NAME, or --generate'
+
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
@@ -35,7 +37,7 @@ def run(args: Arguments) -> int:
     environment = arguments.environment_of(args)
     custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
     check_description(custodian, args.tenant, args)
-    value = generate_secure_key().encode() if args.generate else read_value(args.name)
+    value = generate_secure_key().encode() if args.generate else read_value(args.name, hint=_HINT)
     change = custodian.seal(args.tenant, environment, {args.name: value}, allow=args.allow)
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)

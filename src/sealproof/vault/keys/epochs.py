@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, Changed, GraceNotOver, OperationUnderWay
 from sealproof.vault.custodian import DAY, Change
+from sealproof.vault.keys.keyring import check_room
 
 if TYPE_CHECKING:
     from sealproof.envelope.seal import EpochKey
@@ -34,7 +35,8 @@ class Epochs:
 
         The old key may be destroyed when `grace_days` are over: the time hosts have to take up the new key file.
 
-        Raises OperationUnderWay if another process is at it, CallerError, and what opening and saving raise.
+        What is refused here is not begun. Raises OperationUnderWay if another process is at it, CallerError,
+        LimitExceeded on more epochs than a key file can hold, KeyMissing, and what opening and saving raise.
         """
         if grace_days < 0:
             message = f"{grace_days} is no number of days"
@@ -46,6 +48,9 @@ class Epochs:
                 return self._carry_out(found[0])
             current = self._custodian.open(tenant, environment).envelope.epoch
             owner = self._keyring.tenant_file(tenant)
+            if owner is not None:
+                check_room(owner, environment)
+            self._keyring.signing_key("writer")
             epochs = [record.epoch for record in owner.epochs if record.environment == environment] if owner else []
             facts = {"from": current, "to": max([current, *epochs]) + 1, "grace": grace_days * DAY}
             return self._carry_out(self._journal.begin(ROTATE, scope, **facts))

@@ -16,7 +16,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from sealproof.envelope.grammar import check_tenant
-from sealproof.errors import OperationUnderWay, UnknownTenant
+from sealproof.errors import OperationUnderWay, SealproofError, UnknownTenant
 from sealproof.loader.files import Directory, open_root, unavailable
 from sealproof.loader.storekeys import NEXT
 from sealproof.signing import canonical, sha256, sign_dsse
@@ -84,7 +84,11 @@ class Erasure:
     def _carry_out(self, operation: Operation) -> str:
         tenant = operation.scope
         if not operation.has("keys"):  # the last record is written before anything goes, or nothing goes
-            self._record(tenant, operation)
+            try:
+                self._record(tenant, operation)
+            except SealproofError as exc:  # a refused erasure is over, not one that a later `key resume` carries out
+                operation.abandon(type(exc).__name__)
+                raise
         operation.ensure("keys")
         with self._keyring.locked() as keys, keys.make("tenant_keys") as directory:
             directory.sweep()

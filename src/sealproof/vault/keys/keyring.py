@@ -270,9 +270,7 @@ class Keyring:
         return owner, tenant_kek(master, tenant, owner.salt, owner.iterations)
 
     def _next(self, keys: Directory, owner: TenantFile, kek: bytes, environment: str, epoch: int) -> EpochKey:
-        if sum(record.environment == environment for record in owner.epochs) >= KEY_LINES_MAX:
-            message = f"{owner.tenant}/{environment} has {KEY_LINES_MAX} live epochs, all that a key file can hold"
-            raise LimitExceeded(message, hint=f"sealproof key destroy {owner.tenant} --environment {environment}")
+        check_room(owner, environment)
         return self._add_epoch(keys, owner, kek, environment, epoch)
 
     def _add_epoch(self, keys: Directory, owner: TenantFile, kek: bytes, environment: str, epoch: int) -> EpochKey:
@@ -308,6 +306,13 @@ def tenants_of(keys: Directory) -> list[str]:
     with directory:
         stems = [name.removesuffix(".key") for name in directory.names() if name.endswith(".key")]
     return [stem for stem in stems if is_tenant(stem)]
+
+
+def check_room(owner: TenantFile, environment: str) -> None:
+    """Raise LimitExceeded if a scope has as many live epochs as a key file can hold."""
+    if sum(record.environment == environment for record in owner.epochs) >= KEY_LINES_MAX:
+        message = f"{owner.tenant}/{environment} has {KEY_LINES_MAX} live epochs, all that a key file can hold"
+        raise LimitExceeded(message, hint=f"sealproof key destroy {owner.tenant} --environment {environment}")
 
 
 def _newest(owner: TenantFile, environment: str) -> EpochRecord | None:

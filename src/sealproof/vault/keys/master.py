@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealproof.errors import DataError, KeyMissing, OperationUnderWay
-from sealproof.loader.storekeys import MASTER, NEXT, proved_owner, read_tenant_file
+from sealproof.loader.storekeys import MASTER, NEXT, master_of, proved_owner, read_tenant_file
 from sealproof.vault.keys.keyring import tenants_of
 from sealproof.vault.keys.overwrite import destroy, replace_overwriting, take_place
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ROTATE = "master.rotate"
 SCOPE = "master"
+RANDOM, PASSPHRASE = "random", "passphrase"
 
 
 def _silent(total: int, item: str) -> None:
@@ -49,26 +50,36 @@ class MasterRotation:
         """Take a new master into use, random or stretched from `passphrase`; return how many tenants have keys.
 
         A rotation that was broken off is finished: from the beginning if the old master is still in force (then
-        `passphrase` counts), else with the new one as it is.
+        `passphrase` counts), else with the new one as it is. What is refused here is not begun.
 
-        Raises WeakKey, CannotOpen if a tenant's keys do not open (nothing has changed then), OperationUnderWay.
+        Raises WeakKey, KeyMissing and ConfigurationError if the present master does not open, CannotOpen if a
+        tenant's keys do not (nothing has changed then), OperationUnderWay, also on a rotation to the other form.
         """
         with self._journal.lease(SCOPE):
             master = self._keyring.new_master(passphrase)
-            form = "random" if passphrase is None else "passphrase"
-            found = self._journal.unfinished(ROTATE)
-            operation = found[0] if found else self._journal.begin(ROTATE, SCOPE, form=form)
+            form = RANDOM if passphrase is None else PASSPHRASE
+            found = self._unfinished(form)
+            if found is None or not self._has_flipped(found):
+                self._prove()
+            operation = found or self._journal.begin(ROTATE, SCOPE, form=form)
             if not self._has_flipped(operation):
                 operation.step("next", form=form, before=self._keyring.master_created())
                 self._change(operation, master, master.key if passphrase is None else master.stretch(passphrase))
             return self._drop(operation)
 
     def resume(self, operation: Operation) -> None:
-        """Finish a rotation that was broken off. Raises KeyMissing if the new passphrase is needed again."""
-        if operation.text("form") == "passphrase" and not self._has_flipped(operation):
+        """Finish a rotation that was broken off, to the form it began with. Raises KeyMissing, and as `rotate` does.
+
+        Before the flip a rotation to a passphrase needs that passphrase again: then it is KeyMissing.
+        """
+        if self._has_flipped(operation):
+            with self._journal.lease(SCOPE):
+                self._drop(operation)
+        elif operation.text("form") == PASSPHRASE:
             message = "the new master's passphrase is needed to wrap the keys under it"
             raise KeyMissing(message, hint="sealproof key rotate-master --passphrase")
-        self.rotate()
+        else:
+            self.rotate()
 
     def abandon(self, operation: Operation) -> None:
         """Give up while the old master is in force: what was prepared is destroyed. Raises OperationUnderWay."""
@@ -77,6 +88,21 @@ class MasterRotation:
                 message = "the new master is in force already, so there is nothing to give up"
                 raise OperationUnderWay(message, hint="sealproof key resume")
             self._give_up(operation, "given up before the flip")
+
+    def _unfinished(self, form: str) -> Operation | None:
+        """Return the rotation that was broken off. Raises OperationUnderWay if it is to another form than `form`."""
+        found = self._journal.unfinished(ROTATE)
+        if found and found[0].text("form") != form:
+            message = f"a rotation to a {found[0].text('form')} master is not finished, and this would be a {form} one"
+            raise OperationUnderWay(message, hint="sealproof key resume, or sealproof key resume --abandon")
+        return found[0] if found else None
+
+    def _prove(self) -> None:
+        """Open the first tenant's keys under the present master: what refuses that refuses all, before a line."""
+        with self._keyring.locked() as keys:
+            master_of(keys)
+            for tenant in tenants_of(keys)[:1]:
+                proved_owner(keys, tenant)
 
     def _give_up(self, operation: Operation, reason: str) -> None:
         with self._keyring.locked() as keys:

@@ -25,6 +25,8 @@ from sealproof.vault.keys.keyring import PEM_MAX
 from sealproof.vault.keys.overwrite import take_place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sealproof.loader.files import Directory
     from sealproof.vault.custodian import Custodian
     from sealproof.vault.journal import Operation
@@ -62,12 +64,18 @@ class Signers:
             return operation
 
     def finish(self, purpose: str) -> Operation:
-        """Let the new key sign from now on: every host has the key file that pins it. Raises CallerError."""
+        """Let the new key sign from now on: every host has the key file that pins it.
+
+        Raises CallerError, and what opening raises: before the swap, if a file it has to sign anew does not open.
+        """
         with self._journal.lease(f"signing/{purpose}"):
             found = self._journal.unfinished(ROLL, f"signing/{purpose}")
             if not found:
                 message = f"no roll of the {purpose} key is under way"
                 raise CallerError(message, hint=f"sealproof key roll {purpose}")
+            if purpose == "writer" and not found[0].has("swap"):
+                for tenant, environment in self._signed_by(found[0].text("old")):
+                    self._custodian.open(tenant, environment)  # what refuses that refuses before the swap
             self._make(found[0], purpose)
             self._finish(found[0], purpose)
             return found[0]
@@ -142,12 +150,17 @@ class Signers:
     def _resign(self, old: str) -> int:
         """Sign every file anew that the old key signed, and return how many."""
         count = 0
+        for tenant, environment in self._signed_by(old):
+            self._custodian.sign_again(tenant, environment)
+            count += 1
+        return count
+
+    def _signed_by(self, writer: str) -> Iterator[tuple[str, str]]:
+        """Yield the scopes whose file the writer of this fingerprint has signed."""
         for tenant in self._custodian.store.tenants():
             for environment in self._custodian.store.environments(tenant):
-                if fingerprint(self._custodian.envelope(tenant, environment).writer) == old:
-                    self._custodian.sign_again(tenant, environment)
-                    count += 1
-        return count
+                if fingerprint(self._custodian.envelope(tenant, environment).writer) == writer:
+                    yield tenant, environment
 
 
 def _public(directory: Directory, name: str) -> bytes:

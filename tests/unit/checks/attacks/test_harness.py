@@ -123,6 +123,12 @@ def test_a_reason_is_carried_along(attacked):
     assert (result.verdict, result.said) == (Verdict.NOT_APPLICABLE, "plain files have no keys that could be rotated")
 
 
+def test_a_word_that_names_no_adapter_is_told_without_python(tmp_path):
+    with pytest.raises(CallerError) as refused:
+        run_rows("nosuch", str(tmp_path), [BY_ID["A1"]])
+    assert str(refused.value).splitlines()[0] == "there is no adapter nosuch"
+
+
 @pytest.mark.parametrize("name", ["no.such.module:Store", "sealproof.checks:Missing", "/no/such/file.py:Store"])
 def test_an_adapter_that_is_not_there_is_named(tmp_path, name):
     with pytest.raises(CallerError, match="there is no adapter"):

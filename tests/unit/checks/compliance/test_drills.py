@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(logged):
 def test_the_command_writes_a_pack(logged, tmp_path, capsys):
     words = ["incident", "aurora", "--root", str(logged), "--output", str(tmp_path / "pack")]
     assert dispatch(words) == 0
-    assert "affected: 5 secrets of 1 tenants, 2 recorded accesses" in capsys.readouterr().out
+    assert "affected: 5 secrets of 1 tenant, 2 recorded accesses" in capsys.readouterr().out
     document = json.loads((tmp_path / "pack" / "scope.json").read_bytes())
     assert document["tenants"] == ["aurora"]
     assert "listeners" in (tmp_path / "pack" / "notice.md").read_text()

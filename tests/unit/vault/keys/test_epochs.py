@@ -209,6 +209,7 @@ def test_more_epochs_than_a_key_file_holds_are_refused(custodian, epochs, monkey
     with pytest.raises(LimitExceeded, match="2 live epochs") as refused:
         epochs.rotate("acme", "production")
     assert refused.value.hint.startswith("sealproof key destroy acme")
+    assert epochs.destroy("acme", "production") == [1]  # the hint works: nothing was begun that stands in its way
 
 
 def test_readers_work_throughout_a_change_of_the_master(store):

@@ -1,0 +1,104 @@
+"""What is refused is not begun: nothing is left that a later `key resume` would carry out."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealproof.cli.main import dispatch
+from sealproof.envelope.keytree import MasterFile
+from sealproof.errors import AuditUnavailable, CannotOpen, ConfigurationError, KeyMissing, OperationUnderWay
+from sealproof.loader.keys import forget_keys
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys import erasure
+from sealproof.vault.keys.epochs import Epochs
+from sealproof.vault.keys.erasure import Erasure
+from sealproof.vault.keys.life import KeyLife
+from sealproof.vault.keys.master import ROTATE, MasterRotation
+from sealproof.vault.keys.signers import Signers
+
+from .conftest import PRODUCTION
+
+PASSPHRASE = "nine-lanterns-drift-past-the-quiet-harbour-42"
+
+
+@pytest.fixture
+def stretched(store, custodian):
+    """Return a store whose master is a passphrase, which this process does not have."""
+    MasterRotation(custodian.keyring).rotate(passphrase=PASSPHRASE)
+    forget_keys()
+    return Custodian(str(store))
+
+
+def is_passphrase(store):
+    return MasterFile.parse((store / "keys/master.key").read_bytes()).is_passphrase
+
+
+def test_a_refused_change_of_the_master_is_not_carried_out_later(store, stretched, monkeypatch):
+    with pytest.raises(KeyMissing):
+        MasterRotation(stretched.keyring).rotate()
+    assert stretched.keyring.journal.unfinished() == []
+    monkeypatch.setenv("MASTER_SECRET_KEY", PASSPHRASE)
+    assert dispatch(["key", "resume", "--root", str(store)]) == 0
+    assert is_passphrase(store)
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+
+
+def test_a_wrong_passphrase_begins_no_change_of_the_master(stretched, monkeypatch):
+    monkeypatch.setenv("MASTER_SECRET_KEY", PASSPHRASE + "!")
+    before = stretched.keyring.journal.history(ROTATE)
+    with pytest.raises(CannotOpen):
+        MasterRotation(stretched.keyring).rotate()
+    assert len(stretched.keyring.journal.history(ROTATE)) == len(before)
+
+
+def test_a_passphrase_over_a_random_master_leaves_nothing_unfinished(custodian, monkeypatch):
+    monkeypatch.setenv("MASTER_SECRET_KEY", PASSPHRASE)
+    with pytest.raises(ConfigurationError):
+        MasterRotation(custodian.keyring).rotate()
+    assert custodian.keyring.journal.unfinished() == []
+
+
+@pytest.mark.parametrize(("begun", "asked"), [("passphrase", None), ("random", PASSPHRASE)])
+def test_what_was_begun_to_one_form_is_not_finished_to_the_other(store, custodian, begun, asked):
+    custodian.keyring.journal.begin(ROTATE, "master", form=begun)
+    before = (store / "keys/master.key").read_bytes()
+    with pytest.raises(OperationUnderWay, match=f"a rotation to a {begun} master is not finished"):
+        MasterRotation(custodian.keyring).rotate(passphrase=asked)
+    assert (store / "keys/master.key").read_bytes() == before
+
+
+def test_resuming_says_what_the_master_is_now(store, custodian, capsys):
+    custodian.keyring.journal.begin(ROTATE, "master", form="random")
+    assert dispatch(["key", "resume", "--root", str(store)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "carried on: master.rotate of master\n"
+    assert "a new master wraps the keys of 2 tenants" in said.err
+    assert "unset MASTER_SECRET_KEY, if set" in said.err
+
+
+def test_an_epoch_is_not_begun_where_nobody_can_sign(store, custodian):
+    (store / "keys/signing/writer.key").unlink()
+    with pytest.raises(KeyMissing):
+        Epochs(custodian).rotate("acme", "production")
+    assert custodian.keyring.journal.unfinished() == []
+
+
+def test_a_writers_roll_is_not_finished_halfway(stretched):
+    signers = Signers(stretched)
+    signers.roll("writer")
+    with pytest.raises(KeyMissing):
+        signers.finish("writer")
+    (operation,) = stretched.keyring.journal.unfinished()
+    assert operation.last == "wait"
+
+
+def test_a_refused_erasure_is_not_carried_out_later(store, custodian, monkeypatch):
+    def full(*args, **options):
+        raise AuditUnavailable("no room for the record", hint="free some")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasure, "AuditLog", full)
+        with pytest.raises(AuditUnavailable):
+            Erasure(custodian, subject="user:tester").erase("acme")
+    assert KeyLife(custodian, subject="user:tester").unfinished() == []
+    assert custodian.open("acme", "production").values() == PRODUCTION
