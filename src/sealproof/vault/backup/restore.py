@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealproof.envelope import seal as sealing
 from sealproof.envelope.freshness import parse_minimum
 from sealproof.envelope.parse import parse
-from sealproof.errors import CallerError, DataError, ErasedTenant, ForeignBackup, KeyMissing, OlderBackup
+from sealproof.errors import (
+    CallerError,
+    DataError,
+    ErasedTenant,
+    EvidenceRejected,
+    ForeignBackup,
+    KeyMissing,
+    OlderBackup,
+)
 from sealproof.signing import sha256
 from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.create import scope_name
@@ -154,6 +162,7 @@ class Restore:
         def look(entry: Entry) -> None:
             unlocked = sealed_file(entry, keys, now=now, closed=closed) if _is_of(entry.path, tenants) else None
             if unlocked is not None:
+                _check_same(unlocked, wanted)
                 unlocked.values()
                 if unlocked.envelope.writer not in writers:
                     foreign.append(f"{unlocked.envelope.tenant}/{unlocked.envelope.environment}")
@@ -198,6 +207,7 @@ class Restore:
                 return
             unlocked = sealed_file(entry, proved.keys, now=now, closed=[])
             if unlocked is not None:
+                _check_same(unlocked, proved.wanted)
                 done.append(self._write(operation, unlocked, proved, above=above))
                 self._advance(done[-1].scope)
             elif entry.path.rpartition("/")[2] in _BESIDE:
@@ -281,6 +291,13 @@ class Restore:
 
 def _is_of(path: str, tenants: set[str]) -> bool:
     return path.startswith("tenants/") and path.split("/")[1] in tenants
+
+
+def _check_same(unlocked: Unlocked, wanted: list[Sealed]) -> None:
+    """Refuse a file that is not the one that the first reading proved: the container is read again to write."""
+    if sha256(unlocked.envelope.data).hex() not in {one.sha256 for one in wanted}:
+        message = "the backup's file was changed while it was read"
+        raise EvidenceRejected(message, hint="copy it where nobody else writes, then run the command again")
 
 
 def _older(path: str, scopes: list[str]) -> OlderBackup:

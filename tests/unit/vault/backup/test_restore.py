@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from sealproof.envelope import cipher
+from sealproof.envelope import seal as sealing
+from sealproof.envelope.keyfile import KeyLine
 from sealproof.errors import (
     CallerError,
     CannotOpen,
@@ -34,10 +36,11 @@ from sealproof.errors import (
 )
 from sealproof.loader import keys as loader_keys
 from sealproof.loader.keys import forget_keys
+from sealproof.signing import SigningKey
 from sealproof.vault.backup.create import CREATE, create
 from sealproof.vault.backup.entries import MANIFEST, Manifest, head_line
 from sealproof.vault.backup.header import Identity, Recipients, make, unlock
-from sealproof.vault.backup.opening import container, verify
+from sealproof.vault.backup.opening import Container, container, verify
 from sealproof.vault.backup.rebuild import rebuild
 from sealproof.vault.backup.restore import RESTORE, Restore
 from sealproof.vault.backup.shelf import Shelf, name_of
@@ -493,9 +496,9 @@ def plain_files(path):
     return files
 
 
-def put(path, scope, files, *, of=lambda sealed: sealed):
+def put(path, scope, files, *, of=lambda sealed: sealed, head=None):
     """Make a container that holds `files` and whose manifest says `of` them what it likes: anybody can."""
-    header, key = make(scope, NOW, offline(), random=os.urandom)
+    header, key = head or make(scope, NOW, offline(), random=os.urandom)
     pieces = [header.data]
     sealer = Sealer(key, header.data, pieces.append)
     for name, (mode, data) in files.items():
@@ -615,3 +618,42 @@ def test_a_backup_of_a_tenant_that_was_made_anew_after_its_erasure_comes_back(pl
     assert (root / "tenants/acme/.env.production.enc").exists()
     with pytest.raises(ErasedTenant):
         Restore(custodian).restore(str(place / "acme.spbak"), identity, older=True)
+
+
+def test_a_container_that_changes_between_its_readings_is_refused(place, root, custodian, identity, monkeypatch):
+    """By somebody who has a host's key file, and shows the writer's own file at the second reading only."""
+    stranger = SigningKey(bytes(range(50, 82)))
+    (line,) = custodian.keyring.key_lines("acme", "production")
+    both = KeyLine("epoch", line.key, (*line.writers, stranger.public), "acme", "production", line.epoch)
+    planted = sealing.create(
+        custodian.keyring.ensure_epoch("acme", "production"),
+        {"TOKEN": sealing.SealedValue(b"planted-value-0001", 1, NOW)},
+        writer=stranger,
+        now=NOW,
+        generation=1,
+        expires=0,
+        readers=[],
+    )
+    files = plain_files(place / "acme.spbak")
+    changed = {
+        "tenants/acme/.env.production.enc": (0o644, planted),
+        "key-lines/acme.production.key": (0o600, f"{both.to_line()}\n".encode()),
+    }
+    head = make("acme", NOW, offline(), random=os.urandom)
+    path = place / "it.spbak"
+    put(path, "acme", files, head=head)
+    good = path.read_bytes()
+    put(path, "acme", files | changed, head=head)
+    evil = path.read_bytes()
+    each, readings = Container.each, Counter()
+
+    def swapping(self, key, take):
+        readings["all"] += 1
+        path.write_bytes(good if readings["all"] == 2 else evil)
+        return each(self, key, take)
+
+    monkeypatch.setattr(Container, "each", swapping)
+    before = (root / "tenants/acme/.env.production.enc").read_bytes()
+    with pytest.raises(EvidenceRejected, match="changed while it was read"):
+        Restore(custodian).restore(str(path), identity, older=True)
+    assert (root / "tenants/acme/.env.production.enc").read_bytes() == before
