@@ -114,12 +114,14 @@ def _next(base: InForce, now: int, **parts: object) -> Policy:
     check_duties(base.policy, policy)
     if not policy.owners and not any(_edits(rule) for rule in policy.rules):
         message = "nobody could change the policy any more"
-        raise CallerError(message, hint="first: sealproof access grant SUBJECT platform --as policy-editor")
+        raise CallerError(message, hint="first: sealproof access grant SUBJECT platform --env '*' --as policy-editor")
     return policy
 
 
 def _edits(rule: Rule) -> bool:
-    return rule.allows and Operation.POLICY_EDIT in rule.operations and rule.tenant in (PLATFORM_TENANT, ANY)
+    """Tell whether a rule lets somebody change the policy, which is asked for the store, in no environment."""
+    everywhere = rule.environment == ANY and rule.tenant in (PLATFORM_TENANT, ANY)
+    return everywhere and rule.allows and Operation.POLICY_EDIT in rule.operations
 
 
 def _free_id(policy: Policy) -> str:

@@ -115,6 +115,9 @@ def test_roles_and_owners_change_or_say_that_they_do_not():
 def test_somebody_must_be_left_who_can_change_the_policy(make_rule):
     with pytest.raises(CallerError, match="nobody could change"):
         with_owners(base(make_rule("a")), [], now=NOW)
+    narrow = make_rule("a", tenant="platform", environment="development", operations=("policy.edit",))
+    with pytest.raises(CallerError, match="nobody could change"):
+        with_owners(base(narrow), [], now=NOW)
     editing = base(make_rule("a", tenant="platform", operations=("policy.edit",)))
     assert with_owners(editing, [], now=NOW).owners == ()
     with pytest.raises(CallerError, match="nobody could change"):
