@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +31,9 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_keys()
     yield
     forget_keys()
+    with warnings.catch_warnings():  # clients whose sessions were ended under them go here, not in somebody else's test
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ from sealproof.vault.custody import AdvancedSecretManager
 
 calls = AdvancedSecretManager("acme", root=sys.argv[1], settings=Settings())._calls
 child = os.fork()
-print(calls.begin(Operation.READ, "A").id, flush=True)
+os.write(1, calls.begin(Operation.READ, "A").id.encode() + bytes([10]))  # at once: the two share the pipe
 if child:
     os.waitpid(child, 0)
 """
