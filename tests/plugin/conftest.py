@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
 import time
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,3 +121,11 @@ class Project:
 def project(pytester: pytest.Pytester, _store: Path) -> Project:
     """A clean project."""
     return Project(pytester, _store)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_other_tests_is_collected_in_a_run():
+    """A run inside this process counts warnings, so what other tests left to the collector goes before it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
