@@ -68,14 +68,14 @@ def of_summary(data: bytes) -> Iterator[Told]:
                 yield (check.content, *_scope(child.content), state.content)
 
 
-class Tenants(HTMLParser):
-    """The page's part by tenant: a heading, then states, each with its checks."""
+class Walk(HTMLParser):
+    """A page read from its beginning, knowing at each text which elements it stands within."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.told: list[Told] = []
         self._within: list[tuple[str, str]] = []
-        self._scope = self._state = ""
+        self._scope = self._state = self._check = ""
         self.feed(data.decode())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -87,6 +87,10 @@ class Tenants(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self._within.pop()[0] == tag
+
+
+class Tenants(Walk):
+    """The page's part by tenant: a heading, then states, each with its checks."""
 
     def handle_data(self, data: str) -> None:
         tags = [tag for tag, _ in self._within]
@@ -100,25 +104,8 @@ class Tenants(HTMLParser):
             self.told.append((data, *_scope(self._scope), self._state))
 
 
-class Batch(HTMLParser):
+class Batch(Walk):
     """A page beside the index: a heading a scope, then a row a result."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self.told: list[Told] = []
-        self._within: list[tuple[str, str]] = []
-        self._scope = self._check = ""
-        self.feed(data.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in {"meta", "link", "br"}:
-            self._within.append((tag, dict(attrs).get("class") or ""))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A shape of a drawing: it has no text."""
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._within.pop()[0] == tag
 
     def handle_data(self, data: str) -> None:
         tags = [tag for tag, _ in self._within]
