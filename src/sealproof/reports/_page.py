@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sealproof.compliance.catalogue import Catalogue, Check
-    from sealproof.findings import Finding, RunResult, Waiver
+    from sealproof.findings import Finding, Input, RunResult, Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class ScopeView:
     bar: tuple[Segment, ...]
     groups: tuple[tuple[Status, tuple[Check, ...]], ...]
     """Checks by state, worst first."""
+    inputs: tuple[Input, ...]
 
     @property
     def open(self) -> bool:
@@ -106,8 +107,8 @@ class Page:
     severities: tuple[SeverityRow, ...]
     ages: Ages
     trend: tuple[TrendColumn, ...]
-    files: Mapping[str, str]
-    """Where the page is split: the file that lists each scope, by its anchor; empty: all is on this page."""
+    batches: Mapping[str, tuple[ScopeView, ...]]
+    """Where the page is split: the scopes that each file lists; empty: all is on this page."""
     not_run: tuple[tuple[str, tuple[Check, ...]], ...]
     """Reasons, and the checks that each kept from running."""
 
@@ -129,7 +130,7 @@ def build(
     signer: str,
     digest: str,
     scopes: tuple[ScopeView, ...],
-    files: Mapping[str, str],
+    batches: Mapping[str, tuple[ScopeView, ...]],
     most: int,
 ) -> Page:
     """Return the page of `run`; of each check at most `most` items are listed by it."""
@@ -157,7 +158,7 @@ def build(
         severities=severities(by_suite, run.results),
         ages=ages(run),
         trend=trend(run, outcome),
-        files=files,
+        batches=batches,
         not_run=_not_run(run, catalogue),
     )
 
@@ -258,6 +259,7 @@ def _scope(scope: Scope, anchor: str, results: Sequence[CheckResult], catalogue:
         tallies=tallies(results),
         bar=state_bar(results),
         groups=tuple((status, tuple(by_status[status].values())) for status in WORST_FIRST if status in by_status),
+        inputs=tuple(dict.fromkeys(item for result in results for item in result.inputs)),
     )
 
 

@@ -45,7 +45,7 @@ WHOLE_MAX: Final = 4000
 """Results above which nobody tries: not even the shortest fit into one page."""
 BATCH_RESULTS: Final = 4500
 """Results a page beside the index, some 2 MB."""
-INDEX_ITEMS: Final = 10
+INDEX_ITEMS: Final = 5
 """Items that the index shows of one check, the worst first."""
 
 _INDEX: Final = "report.html.j2"
@@ -71,13 +71,12 @@ def pages(run: RunResult, catalogue: Catalogue, *, signer: str, digest: str = ""
     digest = digest or sha256(encode(run, catalogue)).hex()
     views = scope_views(run, catalogue)
     if len(run.results) <= WHOLE_MAX:
-        page = build(run, catalogue, signer=signer, digest=digest, scopes=views, files={}, most=len(run.results))
+        page = build(run, catalogue, signer=signer, digest=digest, scopes=views, batches={}, most=len(run.results))
         whole = _filled(_INDEX, page=page, run=run, catalogue=catalogue)
         if len(whole) <= PAGE_MAX:
             return {NAME: whole}
     batches = _batches(views)
-    files = {view.anchor: name for name, batch in batches.items() for view in batch}
-    page = build(run, catalogue, signer=signer, digest=digest, scopes=views, files=files, most=INDEX_ITEMS)
+    page = build(run, catalogue, signer=signer, digest=digest, scopes=views, batches=batches, most=INDEX_ITEMS)
     shared = {"page": page, "run": run, "catalogue": catalogue}
     return {NAME: _filled(_INDEX, **shared)} | {
         name: _filled(_BATCH, scopes=batch, name=name, **shared) for name, batch in batches.items()

@@ -143,6 +143,35 @@ def test_the_first_screen_says_the_verdict_and_begins_with_what_fails(browser: B
     tab.context.close()
 
 
+_CLIPPED = """() => [...document.querySelectorAll(".problem, .framework, .check, .tenant, .leaf")]
+  .filter(box => box.scrollWidth > box.clientWidth).map(box => box.id || box.className)"""
+
+
+@pytest.mark.parametrize("size", [SCREEN, PHONE])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_cut_off_where_the_page_is_laid_out_late(
+    browser: Browser, pages: Path, kind: str, size: dict[str, int]
+) -> None:
+    tab = _open(browser, pages / f"{kind}.html", viewport=size, bypass_csp=True)
+    tab.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
+    tab.add_style_tag(content="* { content-visibility: visible !important }")
+    clipped = tab.evaluate(_CLIPPED)
+    tab.context.close()
+    assert clipped == []
+
+
+def test_a_link_into_what_is_not_laid_out_yet_arrives(browser: Browser, pages: Path) -> None:
+    tab = _open(browser, pages / "report.html")
+    last = "[...document.querySelectorAll('.check')].at(-1)"
+    laid_out = f"{last}.querySelector('h4').checkVisibility({{contentVisibilityAuto: true}})"
+    assert not tab.evaluate(laid_out)
+    tab.evaluate(f"location.hash = {last}.id")
+    tab.wait_for_function(laid_out)
+    top = tab.evaluate(f"{last}.getBoundingClientRect().top")
+    tab.context.close()
+    assert 0 <= top < SCREEN["height"]
+
+
 def test_on_paper_everything_is_unfolded(browser: Browser, pages: Path) -> None:
     tab = _open(browser, pages / "whole.html")
     tab.emulate_media(media="print")

@@ -309,7 +309,7 @@ def test_a_fleet_is_an_index_and_pages_that_a_browser_can_hold(fleet: RunResult,
     assert list(fleet_pages) == ["report.html", "report-0001.html", "report-0002.html"]
     assert max(map(len, fleet_pages.values())) < 1.5 * html.PAGE_MAX
     assert len(fleet_pages["report.html"]) < html.PAGE_MAX
-    assert b"more items are not shown here: the worst 10 are" in fleet_pages["report.html"]
+    assert b"more items are not shown here: the worst 5 are" in fleet_pages["report.html"]
     told = {told for name, page in fleet_pages.items() if name != html.NAME for told in of_batch(page)}
     assert told == {
         (item.check, item.scope.tenant, item.scope.environment, item.status.value) for item in fleet.results

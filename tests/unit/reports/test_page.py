@@ -23,7 +23,7 @@ def _without(run: RunResult, *statuses: Status) -> RunResult:
 
 def _page(run: RunResult, catalogue: Catalogue) -> Page:
     scopes = scope_views(run, catalogue)
-    return build(run, catalogue, signer="", digest="", scopes=scopes, files={}, most=100)
+    return build(run, catalogue, signer="", digest="", scopes=scopes, batches={}, most=100)
 
 
 @pytest.mark.parametrize(
