@@ -225,6 +225,12 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError
@@ -239,6 +245,7 @@ _CONVERSIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "canary_count": ("canary_count", lambda value: int(_number(value))),
     "users": ("users", lambda value: int(_number(value))),
     "failures": ("failures", lambda value: int(_number(value))),
+    "audited": ("audited", _flag),
     "strategy": ("strategy", Strategy),
     "every_days": ("every_s", lambda value: _number(value) * DAY_S),
     "notify_before_hours": ("notify_before_s", lambda value: _number(value) * _HOUR_S),

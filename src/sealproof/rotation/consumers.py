@@ -2,7 +2,8 @@
 
 It asks for a credential each time it opens a connection (`clients` does so for psycopg and redis-py), tells whether the
 log-in worked, and re-reads the sealed file at most every `refresh_s`. Its word is what a rotation waits for before the
-old credential ends, and what a canary is judged by.
+old credential ends. What a canary is judged by has to stand in the audit log, too: it is recorded there at each
+acknowledgement and for each window of use, never once an operation.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from sealproof.loader.files import open_root
 from sealproof.loader.secret import Secret
 from sealproof.loader.tenant import Place, open_tenant
 from sealproof.rotation import rollout as rollouts
+from sealproof.rotation.presence import this_process
+from sealproof.rotation.recording import Recorder, SharedLog
 from sealproof.rotation.register import Acknowledgement, Register, Use, check_consumer_id
-from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 
 if TYPE_CHECKING:
     import os
@@ -44,9 +46,11 @@ class Lent(NamedTuple):
 
 
 class Consumer:
-    """One process' view of one tenant's secrets. Threads may share it.
+    """One process' view of one tenant's secrets. Threads may share it; another process needs an id of its own.
 
-    `audit` gets a record of each acknowledgement and of each refused log-in; what it cannot record is not said.
+    What is said is recorded in `audit` first: by default the tenant's log in the store, where this process may write it
+    (it needs `keys/`). What cannot be recorded stops no application: it is said all the same, and tried again with the
+    next word, but a watched step does not pass on it (`unrecorded` has the reason).
     """
 
     def __init__(
@@ -64,7 +68,9 @@ class Consumer:
         self.consumer_id = check_consumer_id(consumer_id)
         self.refresh_s = refresh_s
         self._register = Register(self._place.root, self._place.tenant, self._place.environment)
-        self._audit = audit
+        self._recorder = Recorder(
+            audit or SharedLog.of(self._place.root, self._place.tenant), consumer_id, self._place.environment
+        )
         self._clock = clock
         self._lock = Lock()
         self._data = b""
@@ -75,8 +81,11 @@ class Consumer:
         self._uses: dict[tuple[str, str], Use] = {}
         self._next = self._read_at = 0.0
         self._unsaid = False
+        self._beats = 0  # threads of `watching`
         self.problem: SealproofError | None = None
         """What the thread of `watching` met when it last looked, or None."""
+        self.unrecorded: SealproofError | None = None
+        """Why the audit log did not take the newest word, or None."""
 
     def __repr__(self) -> str:
         return f"Consumer({self._place.tenant}/{self._place.environment}, {self.consumer_id!r})"
@@ -116,7 +125,7 @@ class Consumer:
             self._uses[lent.name, lent.rotation] = use
             self._unsaid = True
             if not worked or use.ok == 1:
-                self._say(failed=lent.name if not worked else "")
+                self._say()
 
     def refresh(self) -> bool:
         """Read the file again and acknowledge what is new; tell whether anything was."""
@@ -125,28 +134,48 @@ class Consumer:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Refresh in a thread of its own while the block runs: for processes that open connections rarely."""
+        """Refresh in a thread of its own while the block runs: for processes that open connections rarely.
+
+        Meanwhile this consumer speaks every `refresh_s`, and promises to: once it is silent for ten of these (and five
+        minutes, for clocks that differ), a rotation no longer waits for it.
+        """
         ended = Event()
         thread = Thread(target=self._watch, args=(ended,), name=f"sealproof-consumer-{self.consumer_id}", daemon=True)
+        with self._lock:
+            self._beats += 1
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
+            with self._lock:
+                self._beats -= 1
+            self._beat()  # the promise ends, too
 
     def close(self) -> None:
-        """Leave the register: no rotation waits for this consumer any more."""
+        """Leave the register: no rotation waits for this consumer any more. What was counted is recorded first."""
+        with self._lock:
+            if self._unlocked is not None:
+                self._record(self._unlocked.envelope.generation, all_of_it=True)
         self._register.remove(self.consumer_id)
 
     def _watch(self, ended: Event) -> None:
         while not ended.wait(self.refresh_s):
             try:
                 self.refresh()
+                self.problem = None
             except SealproofError as exc:
                 self.problem = exc  # the next `lend` meets it too, and raises it where it can be handled
-            else:
-                self.problem = None
+            self._beat()
+
+    def _beat(self) -> None:
+        """Say that this consumer is there, whatever it met."""
+        try:
+            with self._lock:
+                self._say()
+        except SealproofError as exc:
+            self.problem = exc
 
     def _refresh_if_due(self) -> None:
         if self._clock() >= self._next:
@@ -179,26 +208,24 @@ class Consumer:
                 raise
         return self._open(tries - 1)
 
-    def _say(self, *, failed: str = "") -> None:
+    def _say(self) -> None:
         """Record it, then put this consumer's word into the register."""
         unlocked = self._unlocked
         if unlocked is None:
             return
         generation = unlocked.envelope.generation
-        if self._audit is not None:
-            operation, outcome = (
-                ("rotation.refused", Outcome.ERROR) if failed else ("rotation.acknowledge", Outcome.ALLOW)
-            )
-            record = AuditRecord(
-                self.consumer_id,
-                Established.CLAIMED,
-                operation,
-                outcome,
-                environment=self._place.environment,
-                name=failed,
-                numbers={"generation": generation, "count": sum(use.ok for use in self._uses.values())},
-            )
-            self._audit.append([record])
-        word = Acknowledgement(self.consumer_id, generation, self._read_at, tuple(self._uses.values()))
+        self._record(generation)
+        word = Acknowledgement(
+            self.consumer_id, generation, self._read_at, tuple(self._uses.values()), this_process(), self._clock(),
+            self.refresh_s if self._beats else 0.0,
+        )  # fmt: skip
         self._register.write(word, unlocked)
         self._unsaid = False
+
+    def _record(self, generation: int, *, all_of_it: bool = False) -> None:
+        try:
+            self._recorder.record(generation, self._uses.values(), now=self._clock(), all_of_it=all_of_it)
+        except SealproofError as exc:
+            self.unrecorded = exc
+        else:
+            self.unrecorded = None

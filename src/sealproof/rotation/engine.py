@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import RotationRefused, TargetRefused, TargetUnavailable, UnknownSecret
 from sealproof.rotation import strategies
+from sealproof.rotation.audience import Audience, check_canaries
 from sealproof.rotation.digests import digests_of
-from sealproof.rotation.register import Register
 from sealproof.rotation.shelf import Shelf
 from sealproof.rotation.states import State, may_follow, state_of
-from sealproof.rotation.steps import Pause, Step, Steps, check_canaries, effective_state
+from sealproof.rotation.steps import Pause, Step, Steps, effective_state
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault.journal import ABANDONED
 from sealproof.vault.observer import RotationStep
@@ -149,14 +149,14 @@ class Engine:
         seen = self.shelf.look(name)
         described = plan.target.describe()
         chosen = strategies.choose(strategy or plan.strategy, plan.target.capabilities(), described=described)
-        register = Register(self.shelf.root, self.shelf.tenant, self.shelf.environment)
         facts: dict[str, Fact] = {
             "strategy": chosen.value,
             "target": described[:_DESCRIBED_MAX],
             "before": digests_of(self.shelf.root, self.shelf.tenant, self.shelf.environment).of(name, seen.current),
             "before_version": seen.version,
         }
-        canaries = check_canaries(chosen, plan, register.read(seen.unlocked))
+        audience = Audience(self.shelf, name, "", plan, clock=self._clock)
+        canaries = check_canaries(chosen, plan, audience.call(seen.unlocked))
         facts |= {"canaries": canaries} if canaries else {}
         facts |= {"handed": True} if value is not None else {}
         facts |= {"unproven": True} if unproven else {}

@@ -45,6 +45,9 @@ class Plan:
     """Consumers that must have used the new value before a step counts as watched."""
     failures: int = 0
     """Refused log-ins with the new value that are accepted."""
+    audited: bool = True
+    """Whether a use has to stand in the signed audit log, too. Without, the consumers' words alone are believed: for
+    consumers that hold no key to write the log with."""
     poll_s: float = 1.0
     notify_before_s: float = DAY_S
     windows: tuple[Window, ...] = ()

@@ -1,7 +1,8 @@
 """Which consumers there are, which generation each has seen, and how the new credential serves them.
 
 One small file a consumer under `consumers/<tenant>/<environment>/`, written by the consumer and authenticated under the
-sealed file's data key: who cannot open the secrets cannot speak for a consumer either.
+sealed file's data key: who cannot open the secrets cannot speak for a consumer either. Whether its writer is still
+there is asked of the kernel or of the clock (`presence`); what is nobody's any more is removed when a rotation ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sealproof.envelope import cipher
 from sealproof.envelope.grammar import decode, encode, frame
 from sealproof.errors import CallerError, DataError
 from sealproof.loader.files import Directory, open_root
+from sealproof.rotation.presence import NOBODY, Process, is_gone, is_silent, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,20 +52,46 @@ class Acknowledgement(NamedTuple):
     at: float
     """When it read that generation, in unix seconds."""
     uses: tuple[Use, ...]
+    process: Process = NOBODY
+    """Who wrote it."""
+    beat: float = 0.0
+    """When it was written, in unix seconds."""
+    every_s: float = 0.0
+    """Seconds within which its writer promises to write again; 0 for no promise."""
+
+
+class Departed(NamedTuple):
+    """A consumer that is no longer there."""
+
+    consumer: str
+    generation: int
+    """What it had read last, by its own word."""
+    why: str
+    is_final: bool
+    """Whether its process is over; else it was silent for too long, and may be back."""
+
+    def __str__(self) -> str:
+        return f"{self.consumer} ({self.why})"
 
 
 class RollCall(NamedTuple):
     """Who is registered."""
 
     words: list[Acknowledgement]
-    """Of those whose word can be verified."""
+    """Of those whose word can be verified; what the departed said stays said."""
     unheard: list[str]
     """Whose word cannot be: written under an earlier data key, or not theirs. Nothing is known of them."""
+    departed: list[Departed]
 
-    @property
-    def registered(self) -> list[str]:
-        """Return the ids of all."""
-        return [*(word.consumer for word in self.words), *self.unheard]
+    def lagging(self, generation: int) -> list[str]:
+        """Return who has not said that it has read `generation`, and is there."""
+        late = [word.consumer for word in self.words if word.generation < generation]
+        return sorted({*late, *self.unheard}.difference(one.consumer for one in self.departed))
+
+    def concerned(self, generation: int) -> list[str]:
+        """Return who is there, and who left only after it had read `generation`: perhaps because of it."""
+        before = {one.consumer for one in self.departed if one.generation < generation}
+        return sorted({*(word.consumer for word in self.words), *self.unheard} - before)
 
 
 def check_consumer_id(consumer: str) -> str:
@@ -87,9 +115,11 @@ class Register:
 
     def write(self, word: Acknowledgement, unlocked: Unlocked) -> None:
         """Keep a consumer's newest word. Raises FileUnavailable."""
-        body = json.dumps(word._asdict() | {"uses": [use._asdict() for use in word.uses]}, sort_keys=True)
+        fields = {"uses": [use._asdict() for use in word.uses], "process": word.process._asdict()}
+        body = json.dumps(word._asdict() | fields, sort_keys=True)
         text = f"{body}\n{encode(cipher.mac(_key(unlocked), body.encode()))}\n"
         with self._directory() as directory:
+            directory.lock()
             directory.replace(check_consumer_id(word.consumer) + _END, text.encode())
 
     def remove(self, consumer: str) -> None:
@@ -98,20 +128,34 @@ class Register:
             if consumer + _END in directory.names():
                 directory.remove(consumer + _END)
 
-    def call(self, unlocked: Unlocked) -> RollCall:
-        """Return every consumer's newest word, and who has none that was written under this file's data key."""
-        key = _key(unlocked)
+    def forget_departed(self, *, now: float) -> list[str]:
+        """Remove the files of processes that are over, and return whose. Raises FileUnavailable."""
+        here, gone = this_process(), []
         with self._directory() as directory:
-            texts = {name.removesuffix(_END): _text(directory, name) for name in directory.names() if _is_word(name)}
-        words = {consumer: _word(consumer, text, key) for consumer, text in texts.items()}
+            directory.lock()  # nobody writes a new word between the look and the removal
+            directory.sweep()
+            for consumer, text in _texts(directory):
+                departed = _departed(consumer, _claimed(text), here, now)
+                if departed is not None and departed.is_final:
+                    directory.remove(consumer + _END)
+                    gone.append(consumer)
+        return gone
+
+    def call(self, unlocked: Unlocked, *, now: float) -> RollCall:
+        """Return every consumer's newest word, who has none that was written under this file's data key, and who left.
+
+        `now` is in unix seconds. That somebody left is believed of any word: whoever could forge it could remove it.
+        """
+        key, here = _key(unlocked), this_process()
+        with self._directory() as directory:
+            texts = list(_texts(directory))
+        words = {consumer: _word(consumer, text, key) for consumer, text in texts}
+        left = [_departed(consumer, words[consumer] or _claimed(text), here, now) for consumer, text in texts]
         return RollCall(
             [word for word in words.values() if word is not None],
             [consumer for consumer, word in words.items() if word is None],
+            [one for one in left if one is not None],
         )
-
-    def read(self, unlocked: Unlocked) -> list[Acknowledgement]:
-        """Return every consumer's newest word. What was written by somebody who cannot open the file is none."""
-        return self.call(unlocked).words
 
     @contextmanager
     def _directory(self) -> Iterator[Directory]:
@@ -136,6 +180,12 @@ def _is_id(consumer: str) -> bool:
     return 0 < len(consumer) <= _ID_MAX and _ID.issuperset(consumer) and not consumer.startswith(".")
 
 
+def _texts(directory: Directory) -> Iterator[tuple[str, bytes]]:
+    for name in directory.names():
+        if _is_word(name):
+            yield name.removesuffix(_END), _text(directory, name)
+
+
 def _text(directory: Directory, name: str) -> bytes:
     try:
         return directory.read(name, limit=_FILE_MAX, private=False) or b""
@@ -148,9 +198,40 @@ def _word(consumer: str, text: bytes, key: bytes) -> Acknowledgement | None:
     body, _, tag = text.rstrip(b"\n").partition(b"\n")
     try:
         cipher.verify_mac(key, body, decode(tag.decode("ascii", "replace")))
-        fields = json.loads(body)
     except (InvalidSignature, DataError, ValueError):
         return None
-    uses = tuple(Use(**use) for use in fields.pop("uses"))
-    word = Acknowledgement(uses=uses, **fields)
-    return word if word.consumer == consumer else None
+    word = _claimed(text)
+    return word if word is not None and word.consumer == consumer else None
+
+
+def _claimed(text: bytes) -> Acknowledgement | None:
+    """Return what a word says, whoever wrote it; None where it says nothing."""
+    try:
+        fields = json.loads(text.partition(b"\n")[0])
+        uses = tuple(Use(**use) for use in fields.pop("uses"))
+        process = Process(**fields.pop("process"))
+        return _checked(Acknowledgement(uses=uses, process=process, **fields))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _checked(word: Acknowledgement) -> Acknowledgement:
+    """Raise TypeError where a word's numbers are none."""
+    whole = (word.generation, word.process.pid, word.process.started)
+    if not all(isinstance(number, int) for number in whole):
+        raise TypeError
+    if not all(isinstance(number, int | float) for number in (word.at, word.beat, word.every_s)):
+        raise TypeError
+    return word
+
+
+def _departed(consumer: str, word: Acknowledgement | None, here: Process, now: float) -> Departed | None:
+    if word is None:
+        return None
+    if is_gone(word.process, here=here):
+        why = f"its process {word.process.pid} on this host is over"
+        return Departed(consumer, word.generation, why, is_final=True)
+    if is_silent(word.beat, word.every_s, now=now):
+        why = f"silent for {now - word.beat:.0f} s, and had promised a word every {word.every_s:g} s"
+        return Departed(consumer, word.generation, why, is_final=False)
+    return None

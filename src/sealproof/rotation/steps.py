@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealproof.errors import InvalidValue, RotationRefused, TargetRefused
+from sealproof.errors import InvalidValue, TargetRefused
 from sealproof.rotation import strategies
+from sealproof.rotation.audience import Audience, listed
 from sealproof.rotation.notify import Notice, notify_all
-from sealproof.rotation.register import Register
 from sealproof.rotation.rollout import Rollout, Stage
 from sealproof.rotation.states import State, state_of
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.targets.nothing import NoTarget
-from sealproof.rotation.verdict import Gate, Judgement, judge
+from sealproof.rotation.verdict import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sealproof.rotation.digests import ValueDigests
     from sealproof.rotation.notify import Notifier
     from sealproof.rotation.plan import Plan
-    from sealproof.rotation.register import Acknowledgement, RollCall
+    from sealproof.rotation.register import RollCall
     from sealproof.rotation.shelf import Seen, Shelf
     from sealproof.vault.journal import Operation
     from sealproof.vault.journal.entry import Fact
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _OVERLAP = 2
 _REFUSALS = 2  # times that a target may refuse one value
 _ATTEMPTS = 2  # values that are drawn before the rotation is given up
+_DEPARTED_MAX = 64  # consumers that one line of the journal names
 
 
 class Step(NamedTuple):
@@ -75,6 +76,7 @@ class Steps:
         self._digests = digests
         self._notifiers = notifiers
         self._clock = clock
+        self._audience = Audience(shelf, name, operation.id, plan, clock=clock)
         self._handed = handed
         self._drawn: Secret | None = None
         self.problems: list[str] = []
@@ -203,13 +205,13 @@ class Steps:
         settled = self._operation.number("set_ms") / 1000 + self._capabilities.settle_s
         if self._clock() < settled:
             return Pause(settled, "until every verifier has the new credential")
-        return self._next_share(None)
+        return self._next_share(None, {})
 
-    def _next_share(self, share: int | None) -> Step:
-        """Return the step to the next share of consumers, or to all."""
+    def _next_share(self, share: int | None, why: dict[str, Fact]) -> Step:
+        """Return the step to the next share of consumers, or to all; `why` is what let it come to that."""
         steps = strategies.shares(Strategy(self._operation.text("strategy")))
         index = 0 if share is None else steps.index(share) + 1
-        return Step(State.PROMOTING, {"share": steps[index]}) if index < len(steps) else Step(State.CURRENT, {})
+        return Step(State.PROMOTING, {"share": steps[index]} | why) if index < len(steps) else Step(State.CURRENT, why)
 
     def _promoting(self) -> Step | Pause:
         share = self._operation.number("share")
@@ -221,21 +223,13 @@ class Steps:
             rollout = seen.rollout
         if rollout is None or seen.pending is None:
             return self._back("the pending value is no longer in the file")
-        called = self._call(seen)
-        among = rollout.canaries or [consumer for consumer in called.registered if rollout.uses_new(consumer)]
-        verdict = judge(
-            called.words,
-            name=self._name,
-            rotation=self._operation.id,
-            among=among,
-            elapsed_s=self._clock() - rollout.since,
-            gate=self._plan.gate,
-        )
+        called = self._audience.call(seen.unlocked)
+        verdict = self._audience.judge(called, rollout)
         if verdict.judgement is Judgement.BAD:
             return self._back(verdict.why)
         if verdict.judgement is Judgement.WAIT:
             return Pause(self._clock() + self._plan.poll_s, verdict.why)
-        return self._next_share(share)
+        return self._next_share(share, {"verdict": verdict.why} | self._departed(called))
 
     def _current(self) -> Step:
         seen = self._look()
@@ -252,23 +246,23 @@ class Steps:
     def _grace(self) -> Step | Pause:
         seen = self._look()
         overlap = self._capabilities.overlap >= _OVERLAP
+        left: dict[str, Fact] = {}
         if overlap and seen.rollout is not None:
-            waiting = self._followed(seen, seen.rollout, self._plan.grace_s + self._capabilities.life_s)
-            verdict = judge(
-                self._call(seen).words, name=self._name, rotation=self._operation.id, among=(), elapsed_s=0,
-                gate=Gate(self._plan.failures, 0, 0, 0),
-            )  # fmt: skip
-            if verdict.judgement is Judgement.BAD:
-                return self._back(verdict.why)
+            called = self._audience.call(seen.unlocked)
+            waiting = self._audience.followed(called, seen.rollout)
+            refused = self._audience.refusals(called, is_last=waiting is None, problems=self.problems)
+            if refused.judgement is Judgement.BAD:
+                return self._back(refused.why)
             if waiting is not None:
-                return waiting
+                return Pause(*waiting)
+            left = self._departed(called)
         try:
             self._target.test(seen.current)
         except TargetRefused as exc:
             if overlap:
                 return self._back(f"the new value stopped working: {exc.message}")
             return self._stuck(f"the new value stopped working: {exc.message}", State.GRACE)
-        return Step(State.REVOKED, {})
+        return Step(State.REVOKED, left)
 
     def _revoked(self) -> Step:
         seen = self._look()
@@ -286,12 +280,14 @@ class Steps:
             why = f"the old value still opens {self._target.describe()}: end it there"
             return self._stuck(why, State.REVOKED)
         self._shelf.clear(self._name)
+        self._audience.forget_departed()
         return Step(State.DONE, {})
 
     def _rolling_back(self) -> Step | Pause:
         seen = self._look()
         why = self._operation.text("why") or "asked for"
         rollout = seen.rollout
+        left: dict[str, Fact] = {}
         if not self._is_ours(rollout) or rollout is None:
             return Step(State.ROLLED_BACK, {"reason": why})
         if rollout.stage in (Stage.SHARED, Stage.GRACE):
@@ -299,9 +295,11 @@ class Steps:
             self._operation.reached("rolling-back:withdrawn")
             return self._rolling_back()
         if rollout.stage is Stage.WITHDRAWN and self._capabilities.overlap >= _OVERLAP:
-            waiting = self._followed(seen, rollout, self._plan.grace_s + self._capabilities.life_s)
+            called = self._audience.call(seen.unlocked)
+            waiting = self._audience.followed(called, rollout)
             if waiting is not None:
-                return waiting
+                return Pause(*waiting)
+            left = self._departed(called)
         new = seen.pending
         try:
             if self._capabilities.overlap < _OVERLAP and not self._target.is_effective(seen.current):
@@ -314,7 +312,7 @@ class Steps:
         except TargetRefused as exc:
             return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
         self._shelf.clear(self._name)
-        return Step(State.ROLLED_BACK, {"reason": why})
+        return Step(State.ROLLED_BACK, {"reason": why} | left)
 
     def _refused(self, exc: TargetRefused) -> Step:
         """A value was refused: once more, then another value, then back."""
@@ -336,23 +334,13 @@ class Steps:
     def _stuck(self, why: str, back_to: State) -> Step:
         return Step(State.NEEDS_HUMAN, {"why": why, "back_to": back_to.value})
 
-    def _followed(self, seen: Seen, rollout: Rollout, least_s: float) -> Pause | None:
-        """Return the pause until `least_s` after every consumer has seen `rollout`; None when that is over.
-
-        A consumer that has just read the file may be in the middle of something with the value that it had before.
-        """
-        now = self._clock()
-        words, unheard = self._call(seen)
-        patience = rollout.since + max(self._plan.patience_s, least_s)
-        lagging = [word.consumer for word in words if word.generation < rollout.generation] + unheard
-        if lagging and now < patience:
-            return Pause(now + self._plan.poll_s, f"for the acknowledgement of {', '.join(sorted(lagging)[:5])}")
-        last = max((word.at for word in words if word.generation >= rollout.generation), default=rollout.since)
-        ends = min(max(last, rollout.since) + least_s, patience)
-        return Pause(ends, "until sessions of the old value are gone") if now < ends else None
-
-    def _call(self, seen: Seen) -> RollCall:
-        return Register(self._shelf.root, self._shelf.tenant, self._shelf.environment).call(seen.unlocked)
+    def _departed(self, called: RollCall) -> dict[str, Fact]:
+        """Return the fact that some were not waited for, and tell whoever reads the result."""
+        if not called.departed:
+            return {}
+        said = [str(one) for one in called.departed]
+        self.problems.append(f"not waited for, as departed: {listed(said)}")
+        return {"departed": said[:_DEPARTED_MAX]}
 
     def _look(self) -> Seen:
         return self._shelf.look(self._name)
@@ -384,17 +372,3 @@ def effective_state(operation: Operation) -> State:
     """Return where a rotation stands; where it waits for a person, the state that it goes back to."""
     state = state_of(operation)
     return State(operation.text("back_to")) if state is State.NEEDS_HUMAN else state
-
-
-_CANARIES_MAX = 64
-
-
-def check_canaries(strategy: Strategy, plan: Plan, words: Sequence[Acknowledgement]) -> list[str]:
-    """Return the canaries of a rotation that is about to begin; none for other strategies. Raises RotationRefused."""
-    if strategy is not Strategy.CANARY:
-        return []
-    chosen = strategies.canary_set(plan.canaries, plan.canary_count, [word.consumer for word in words])
-    if len(chosen) > _CANARIES_MAX:
-        message = f"{len(chosen)} canaries are too many"
-        raise RotationRefused(message, hint=f"at most {_CANARIES_MAX}; or --strategy gradual")
-    return list(chosen)

@@ -33,7 +33,9 @@ def consumer_of(bench, name: str = "web-1", **options) -> Consumer:
 
 def words(bench) -> dict[str, object]:
     unlocked = bench.custodian.open(TENANT, ENVIRONMENT)
-    return {word.consumer: word for word in Register(bench.root, TENANT, ENVIRONMENT).read(unlocked)}
+    return {
+        word.consumer: word for word in Register(bench.root, TENANT, ENVIRONMENT).call(unlocked, now=time.time()).words
+    }
 
 
 def test_a_consumer_acknowledges_each_generation_that_it_reads(at):
@@ -227,7 +229,7 @@ def test_a_word_under_another_name_is_not_that_consumer_s(at):
     (path,) = (Path(bench.root) / "consumers" / TENANT / ENVIRONMENT).iterdir()
     shutil.copy(path, path.with_name("zz.json"))
     unlocked = bench.custodian.open(TENANT, ENVIRONMENT)
-    called = Register(bench.root, TENANT, ENVIRONMENT).call(unlocked)
+    called = Register(bench.root, TENANT, ENVIRONMENT).call(unlocked, now=time.time())
     assert ([word.consumer for word in called.words], called.unheard) == (["web-1"], ["zz"])
 
 

@@ -36,11 +36,13 @@ def verify(
     anchors: Sequence[Checkpoint] = (),
     every_signature: bool = False,
     progress: Progress | None = None,
+    taken: Taken | None = None,
 ) -> Verified:
     """Verify a tenant's log in the store at `root` against its first public key, `pinned`.
 
     Whoever is writing goes on writing: what is verified is the log as it was when the call began. If the
-    store's own `keys/` are there, the log must not be shorter than they remember.
+    store's own `keys/` are there, the log must not be shorter than they remember. `taken` is shown the lines as they
+    are read, and all of them again after a pruning meanwhile; they are proved once the call returns.
     Raises AuditLogBroken, StoreNotFound, UnknownTenant, UnsafeFile, FileUnavailable.
     """
     seen = seen_mark(root, tenant)
@@ -49,7 +51,7 @@ def verify(
             extent = present_extent(directory)
             verifier = verifier_at(extent, tenant, pinned, anchors=anchors, every_signature=every_signature)
             try:
-                unfinished = feed_extent(verifier, directory, extent, progress=progress)
+                unfinished = feed_extent(verifier, directory, extent, progress=progress, taken=taken)
             except FileUnavailable:
                 if attempt + 1 == _ATTEMPTS or cut_of(read_start(directory)) == extent.cut:
                     raise
