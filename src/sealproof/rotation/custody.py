@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sealproof.errors import CallerError
+from sealproof.errors import CallerError, SealproofError
 from sealproof.loader.secret import Secret
 from sealproof.rotation.configuration import Configuration
 from sealproof.rotation.engine import Engine
@@ -60,10 +60,15 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
         return result
 
     async def abandon_rotation(self, name: str, *, plan: Plan | None = None, approval: str = "") -> Result:
-        """Give up the rotation of `name` that is under way. See `Engine.abandon`."""
+        """Give up the rotation of `name` that is under way, whatever became of its plan. See `Engine.abandon`."""
         async with self.acting(Operation.ROTATE, name, approval=approval) as call:
-            planned = plan or self._plan(name, handed=True)
-            result = await asyncio.to_thread(self.engine().abandon, name, planned)
+            why = ""
+            if plan is None:
+                try:
+                    plan = self._plan(name, handed=True)
+                except SealproofError as exc:  # a mistake in the file is a reason to give up, and none to go on
+                    why = exc.message
+            result = await asyncio.to_thread(self.engine().abandon, name, plan, why=why)
             call.version = result.version
         return result
 

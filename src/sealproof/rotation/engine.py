@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealproof.errors import RotationRefused, TargetRefused, TargetUnavailable, UnknownSecret
+from sealproof.errors import JournalBroken, OperationUnderWay, RotationRefused, SealproofError, UnknownSecret
 from sealproof.rotation import strategies
 from sealproof.rotation.audience import Audience, check_canaries
 from sealproof.rotation.digests import digests_of
+from sealproof.rotation.plan import Plan
 from sealproof.rotation.shelf import Shelf
 from sealproof.rotation.states import State, may_follow, state_of
 from sealproof.rotation.steps import Pause, Step, Steps, effective_state
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from sealproof.loader.secret import Secret
     from sealproof.rotation.notify import Notifier
-    from sealproof.rotation.plan import Plan
     from sealproof.vault.custodian import Custodian
     from sealproof.vault.journal import Journal, Operation
     from sealproof.vault.journal.entry import Fact
@@ -114,11 +114,12 @@ class Engine:
             operation = known[0] if known else self._begin(name, plan, strategy, value, unproven=unproven)
             return self._drive(operation, name, plan, value, wait=wait)
 
-    def abandon(self, name: str, plan: Plan, *, wait: bool = True) -> Result:
+    def abandon(self, name: str, plan: Plan | None, *, wait: bool = True, why: str = "") -> Result:
         """Give up the rotation of `name` under way: back where the old value is still valid, else to its end.
 
-        Works without the target, too: what it could not be told stays in the file until the next rotation tells it.
-        Raises UnknownSecret where no rotation is under way.
+        Works without the target, too, be it away, misconfigured, or None (`why` then says why there is no plan): what
+        it could not be told stays in the file until the next rotation tells it. Raises UnknownSecret where no rotation
+        is under way, OperationUnderWay if another process works on it, and what opening and saving the file raise.
         """
         with self._journal.lease(self.scope(name)):
             known = self.underway(name)
@@ -126,7 +127,13 @@ class Engine:
                 message = f"no rotation of {self.scope(name)} is under way"
                 raise UnknownSecret(message, hint="sealproof rotate --status")
             operation = known[0]
-            steps = self._steps(operation, name, plan, None)
+            if plan is not None and not _is_planned_at(operation, plan):
+                plan, why = None, f"it began at another target than the plan's: {operation.text('target')}"
+            steps = self._steps(operation, name, plan or Plan(), None)
+            if plan is None:
+                steps.problems.append(why)
+                self._write(operation, steps.abandoned(), name)
+                return self._result(operation, name, steps)
             try:
                 back = effective_state(operation)
                 if back.may_turn_back and back is not State.ROLLING_BACK:
@@ -134,7 +141,9 @@ class Engine:
                 elif state_of(operation) is State.NEEDS_HUMAN:
                     self._write(operation, Step(back, {}), name)
                 result = self._run(operation, name, steps, wait=wait)
-            except (TargetRefused, TargetUnavailable) as exc:
+            except (OperationUnderWay, JournalBroken):
+                raise
+            except SealproofError as exc:  # the target, or what it takes to reach it; the file is met again below
                 steps.problems.append(exc.message)
             else:
                 if result.state is not State.NEEDS_HUMAN:
@@ -146,6 +155,7 @@ class Engine:
     def _begin(
         self, name: str, plan: Plan, strategy: Strategy | None, value: Secret | None, *, unproven: bool
     ) -> Operation:
+        self._check_keys()
         seen = self.shelf.look(name)
         described = plan.target.describe()
         chosen = strategies.choose(strategy or plan.strategy, plan.target.capabilities(), described=described)
@@ -164,10 +174,23 @@ class Engine:
         self._tell_observers(operation, State.DUE, name)
         return operation
 
+    def _check_keys(self) -> None:
+        """Refuse to begin while the keys of the file are being changed: that has to come to its end first."""
+        scope = f"{self.shelf.tenant}/{self.shelf.environment}"
+        for one in self._journal.unfinished():
+            if one.scope in (scope, self.shelf.tenant):
+                message = f"{one.kind} of {one.scope} is not finished, so no credential in that file is rotated"
+                hint = "sealproof key resume" if one.kind.startswith(("epoch.", "tenant.")) else "sealproof doctor"
+                raise RotationRefused(message, hint=hint)
+
     def _drive(self, operation: Operation, name: str, plan: Plan, value: Secret | None, *, wait: bool) -> Result:
         if value is not None and operation.text("digest") and effective_state(operation) is not State.CREATED:
             message = f"{self.scope(name)} is being rotated to a value already, so another one was not taken"
             raise RotationRefused(message, hint=f"sealproof rotate {name} --abandon, then hand it over again")
+        if not _is_planned_at(operation, plan):
+            begun, now = operation.text("target"), plan.target.describe()
+            message = f"the rotation of {self.scope(name)} began at {begun}, and the plan now says {now}"
+            raise RotationRefused(message, hint=f"put the plan back, or sealproof rotate {name} --abandon")
         steps = self._steps(operation, name, plan, value)
         if state_of(operation) is State.NEEDS_HUMAN:
             step = steps.resumed()
@@ -240,3 +263,8 @@ class Engine:
         )
         for observer in self._observers:
             observer.rotated(event)
+
+
+def _is_planned_at(operation: Operation, plan: Plan) -> bool:
+    """Tell whether a plan's target is the one that a rotation began at."""
+    return operation.text("target") == plan.target.describe()[:_DESCRIBED_MAX]

@@ -92,6 +92,10 @@ class Shelf:
 
         self._save(name, rollout, flipped, removals=(name + PREVIOUS,))
 
+    def let_go(self, name: str) -> None:
+        """Tell consumers nothing more of NAME, and leave every value as it is."""
+        self._save(name, None, lambda _: {})
+
     def clear(self, name: str) -> None:
         """Drop what a rotation left beside NAME."""
         self._save(name, None, lambda _: {}, removals=(name + PENDING, name + PREVIOUS))

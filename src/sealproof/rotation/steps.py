@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealproof.errors import InvalidValue, TargetRefused
+from sealproof.errors import InvalidValue, TargetRefused, UnknownSecret
 from sealproof.rotation import strategies
 from sealproof.rotation.audience import Audience, listed
 from sealproof.rotation.notify import Notice, notify_all
@@ -105,9 +105,18 @@ class Steps:
         """
         if not effective_state(self._operation).may_turn_back:
             return Step(State.DONE, {"why": "abandoned before the target had ended the old value", "unrevoked": True})
-        if self._is_ours(self._look().rollout):
+        reason = "abandoned; the target was not told"
+        try:
+            seen = self._look()
+        except UnknownSecret:
+            self._shelf.clear(self._name)
+            reason = f"abandoned; {self._name} was removed meanwhile, and what its target accepts is to be ended there"
+            return Step(State.ROLLED_BACK, {"reason": reason})
+        if self._is_overwritten(seen):
+            return self._let_go("abandoned")
+        if self._is_ours(seen.rollout):
             self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
-        return Step(State.ROLLED_BACK, {"reason": "abandoned; the target was not told", "unrevoked": True})
+        return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
 
     def resumed(self) -> Step:
         """Return the line with which a person's rotation goes on, now that the person is here."""
@@ -245,6 +254,9 @@ class Steps:
 
     def _grace(self) -> Step | Pause:
         seen = self._look()
+        if self._is_overwritten(seen):
+            why = f"{self._name} was changed by somebody else meanwhile; `sealproof rotate {self._name} --abandon`"
+            return self._stuck(why, State.GRACE)
         overlap = self._capabilities.overlap >= _OVERLAP
         left: dict[str, Fact] = {}
         if overlap and seen.rollout is not None:
@@ -290,6 +302,8 @@ class Steps:
         left: dict[str, Fact] = {}
         if not self._is_ours(rollout) or rollout is None:
             return Step(State.ROLLED_BACK, {"reason": why})
+        if self._is_overwritten(seen):
+            return self._let_go(why)
         if rollout.stage in (Stage.SHARED, Stage.GRACE):
             self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
             self._operation.reached("rolling-back:withdrawn")
@@ -348,6 +362,16 @@ class Steps:
     def _with_pending(self) -> tuple[Seen, Secret | None]:
         seen = self._look()
         return seen, seen.pending if self._is_ours(seen.rollout) else None
+
+    def _is_overwritten(self, seen: Seen) -> bool:
+        """Tell whether somebody sealed another value after the flip: theirs stays, whatever becomes of ours."""
+        flipped = seen.rollout is not None and self._is_ours(seen.rollout) and seen.rollout.stage is Stage.GRACE
+        return flipped and not self._digests.matches(self._name, seen.current, self._operation.text("digest"))
+
+    def _let_go(self, why: str) -> Step:
+        self._shelf.let_go(self._name)
+        reason = f"{why}; {self._name} was changed by somebody else meanwhile, and that value stays"
+        return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
 
     def _is_ours(self, rollout: Rollout | None) -> bool:
         return rollout is not None and rollout.rotation == self._operation.id

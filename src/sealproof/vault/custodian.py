@@ -16,6 +16,7 @@ from sealproof.errors import (
     CallerError,
     LimitExceeded,
     MalformedFile,
+    OperationUnderWay,
     UnknownSecret,
     UnknownTenant,
     UnsupportedFormat,
@@ -166,8 +167,12 @@ class Custodian:
         data = sealing.add_reader(unlocked, public, writer=writer, now=int(self._clock()))
         return self._save(unlocked.envelope, data, tenant, environment)
 
-    def remove_reader(self, tenant: str, environment: str, public: bytes) -> Change:
-        """Take a reader out: a new data key, every value sealed again. What it has read, it has read."""
+    def remove_reader(self, tenant: str, environment: str, public: bytes, *, anyway: bool = False) -> Change:
+        """Take a reader out: a new data key, every value sealed again. What it has read, it has read.
+
+        Raises OperationUnderWay as `check_quiet` does, UnknownSecret, and what opening and saving raise.
+        """
+        self.check_quiet(tenant, environment, anyway=anyway)
         unlocked = self.open(tenant, environment)
         readers = [reader.public for reader in unlocked.envelope.readers]
         if public not in readers:
@@ -199,11 +204,27 @@ class Custodian:
         data = sealing.sign_again(unlocked, writer=writer, now=int(self._clock()))
         return self._save(unlocked.envelope, data, tenant, environment)
 
-    def rotate_epoch(self, tenant: str, environment: str, *, grace_days: int = 0) -> Change:
+    def check_quiet(self, tenant: str, environment: str, *, anyway: bool = False) -> None:
+        """Refuse a new data key while a credential in the file is being rotated, unless `anyway`.
+
+        The pending and previous values would be sealed again with all others, and nothing is lost. But consumers'
+        words stand under the data key: who watches them would know nothing of them until each has read the file, and
+        hosts with a key file of their own read nothing until they are handed the next one. Raises OperationUnderWay.
+        """
+        scope = f"{tenant}/{environment}/"
+        found = [] if anyway else [one for one in self.keyring.journal.unfinished() if one.scope.startswith(scope)]
+        if found:
+            name = found[0].scope.removeprefix(scope)
+            message = f"{found[0].kind} of {found[0].scope} is under way, and its consumers would fall silent"
+            option = f"--tenant {tenant} --environment {environment}"
+            hint = f"sealproof rotate {name} {option} --abandon, or wait for its end, or --anyway in an emergency"
+            raise OperationUnderWay(message, hint=hint, names=(name,))
+
+    def rotate_epoch(self, tenant: str, environment: str, *, grace_days: int = 0, anyway: bool = False) -> Change:
         """Seal the file under a new epoch key: see `vault.keys.epochs`."""
         from sealproof.vault.keys.epochs import Epochs  # noqa: PLC0415 - which is written on top of this class
 
-        return Epochs(self).rotate(tenant, environment, grace_days=grace_days)
+        return Epochs(self).rotate(tenant, environment, grace_days=grace_days, anyway=anyway)
 
     def merge(self, base: bytes, ours: bytes, theirs: bytes, *, tenant: str, environment: str) -> bytes:
         """Return the merge of two edits, for the version-control driver. Nothing is written here.

@@ -201,7 +201,7 @@ def test_an_epoch_in_the_middle_of_a_rotation_does_not_make_grace_forget_who_has
     late.refresh()
     plan = bench.but(patience_s=60.0).plan
     assert bench.engine().rotate(bench.name, plan, wait=False).state is State.GRACE
-    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT)
+    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT, anyway=True)
     paused = bench.engine().rotate(bench.name, plan, wait=False)
     assert (paused.state, "late" in paused.why, bench.valid()) == (State.GRACE, True, 2)
     late.refresh()
@@ -215,7 +215,7 @@ def test_a_share_whose_consumers_have_not_spoken_since_a_new_epoch_is_not_empty(
     plan = bench.but(patience_s=60.0, soak_s=60.0).plan
     paused = bench.engine().rotate(bench.name, plan, strategy=Strategy.GRADUAL, wait=False)
     assert paused.state is State.PROMOTING
-    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT)
+    bench.custodian.rotate_epoch(TENANT, ENVIRONMENT, anyway=True)
     paused = bench.engine().rotate(bench.name, bench.but(patience_s=60.0).plan, wait=False)
     assert (paused.state, paused.why) == (
         State.PROMOTING,

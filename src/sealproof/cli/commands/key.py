@@ -58,6 +58,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--writer", action="store_true", help="init: make a writer key")
     parser.add_argument("--recipient", metavar="FILE", default="", help="init: write a new X25519 identity to FILE")
     parser.add_argument("--grace", metavar="DAYS", type=int, default=0, help="rotate: keep the old key so long (0)")
+    parser.add_argument("--anyway", action="store_true", help="rotate: although a credential in the file is rotated")
     parser.add_argument("--now", action="store_true", help="destroy: although the grace is not over")
     parser.add_argument("--due", action="store_true", help="destroy: of every tenant, whatever is due")
     parser.add_argument("--passphrase", action="store_true", help="rotate-master: stretch it from standard input")
@@ -124,7 +125,7 @@ def _rotate(args: Arguments) -> int:
     where = f"{args.tenant}/{environment}"
     custodian = _custodian(args)
     with recorded(args.root, "key.rotate", tenant=args.tenant, environment=environment) as numbers:
-        change = Epochs(custodian).rotate(args.tenant, environment, grace_days=args.grace)
+        change = Epochs(custodian).rotate(args.tenant, environment, grace_days=args.grace, anyway=args.anyway)
         numbers["generation"] = change.generation
         numbers["key_epoch"] = custodian.envelope(args.tenant, environment).epoch
     if args.json:

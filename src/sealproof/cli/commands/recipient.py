@@ -28,6 +28,7 @@ def configure(parser: Parser) -> None:
         "public", metavar="PUBLIC_KEY", nargs="?", default="", help="as `key init --recipient` printed it"
     )
     arguments.add_environment(parser)
+    parser.add_argument("--anyway", action="store_true", help="remove: although a credential in the file is rotated")
 
 
 def run(args: Arguments) -> int:
@@ -38,8 +39,11 @@ def run(args: Arguments) -> int:
         for reader in custodian.envelope(args.tenant, environment).readers:
             console.answer(reader.text)
         return 0
-    change = custodian.add_reader if args.action == "add" else custodian.remove_reader
-    done = change(args.tenant, environment, _public(args.public))
+    public = _public(args.public)
+    if args.action == "add":
+        done = custodian.add_reader(args.tenant, environment, public)
+    else:
+        done = custodian.remove_reader(args.tenant, environment, public, anyway=args.anyway)
     count = console.counted(len(custodian.envelope(args.tenant, environment).readers), "recipient")
     console.answer(f"{args.tenant}/{environment} has {count} at generation {done.generation}")
     if args.action == "remove":

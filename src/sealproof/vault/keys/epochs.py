@@ -30,13 +30,14 @@ class Epochs:
         self._keyring = custodian.keyring
         self._journal = custodian.keyring.journal
 
-    def rotate(self, tenant: str, environment: str, *, grace_days: int = 0) -> Change:
+    def rotate(self, tenant: str, environment: str, *, grace_days: int = 0, anyway: bool = False) -> Change:
         """Seal a tenant's file under a new epoch key; finish a rotation that was broken off instead, if there is one.
 
         The old key may be destroyed when `grace_days` are over: the time hosts have to take up the new key file.
 
-        What is refused here is not begun. Raises OperationUnderWay if another process is at it, CallerError,
-        LimitExceeded on more epochs than a key file can hold, KeyMissing, and what opening and saving raise.
+        What is refused here is not begun. Raises OperationUnderWay if another process is at it, or a credential in the
+        file is being rotated and `anyway` is not set (`Custodian.check_quiet` says why), CallerError, LimitExceeded on
+        more epochs than a key file can hold, KeyMissing, and what opening and saving raise.
         """
         if grace_days < 0:
             message = f"{grace_days} is no number of days"
@@ -46,6 +47,7 @@ class Epochs:
             found = self._journal.unfinished(ROTATE, scope)
             if found:
                 return self._carry_out(found[0])
+            self._custodian.check_quiet(tenant, environment, anyway=anyway)
             current = self._custodian.open(tenant, environment).envelope.epoch
             owner = self._keyring.tenant_file(tenant)
             if owner is not None:
