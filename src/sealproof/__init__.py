@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sealproof.loader.context import DevelopmentSecretLoader
     from sealproof.loader.environment import LoadedEnvironment, load_environment_secrets
     from sealproof.loader.spotify import get_spotify_credentials
-    from sealproof.rotation.custody import AdvancedSecretManager, get_secret_manager
+    from sealproof.monitoring.custody import AdvancedSecretManager, get_secret_manager
     from sealproof.rotation.scheduler import AutoRotationScheduler
     from sealproof.vault.access.control import AccessControl
     from sealproof.vault.generate import generate_secure_key
@@ -43,7 +43,7 @@ __all__ = [
 
 _HOMES = {
     "AccessControl": "vault.access.control",
-    "AdvancedSecretManager": "rotation.custody",
+    "AdvancedSecretManager": "monitoring.custody",
     "AutoRotationScheduler": "rotation.scheduler",
     "ComplianceValidator": "compliance.validator",
     "ContinuousValidation": "checks.continuous",
@@ -52,7 +52,7 @@ _HOMES = {
     "SealproofError": "errors",
     "SecretMetadata": "vault.metadata",
     "generate_secure_key": "vault.generate",
-    "get_secret_manager": "rotation.custody",
+    "get_secret_manager": "monitoring.custody",
     "get_spotify_credentials": "loader.spotify",
     "load_environment_secrets": "loader.environment",
 }

@@ -37,6 +37,8 @@ class Settings:
     security_alerts_enabled: bool = True
     violation_threshold: int = 3
     alert_webhook_url: str = ""
+    alert_log_path: str = ""
+    """A file that gets a line of JSON for each alert."""
     audit_log_path: str = ""
     log_level: str = "INFO"
     metrics_enabled: bool = True

@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": "say which secrets differ between two versions of a file",
     "run": "start a program with a tenant's secrets in its environment",
     "manifest": "describe the secrets that the tenant's manifest lacks",
+    "canary": "plant secrets that nobody needs, and hear of whoever asks for one",
     "rotate": "give secrets new values, here and at what they unlock",
     "key": "make, export, renew, destroy and list keys",
     "backup": "make, verify, restore and prune encrypted backups",

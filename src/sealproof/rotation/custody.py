@@ -16,7 +16,6 @@ from sealproof.vault.access.interface import Operation
 from sealproof.vault.journal import Journal
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from sealproof.rotation.engine import Result
@@ -90,27 +89,6 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
 
     def _plan(self, name: str, *, handed: bool) -> Plan:
         return Configuration(self.custodian, self.tenant_id).plan(self.environment, name, handed=handed)
-
-
-async def get_secret_manager(
-    tenant_id: str | None = None,
-    *,
-    environment: str | None = None,
-    root: str | os.PathLike[str] | None = None,
-    user_id: str | None = None,
-) -> AdvancedSecretManager:
-    """Return the manager of a tenant: always the same one in this event loop for the same question.
-
-    Raises InvalidName, StoreNotFound, ConfigurationError.
-    """
-    found = await custody.get_secret_manager(
-        tenant_id, environment=environment, root=root, user_id=user_id, kind=AdvancedSecretManager
-    )
-    return found if isinstance(found, AdvancedSecretManager) else _unexpected(found)
-
-
-def _unexpected(found: object) -> AdvancedSecretManager:
-    raise AssertionError(type(found).__name__)
 
 
 def as_strategy(strategy: Strategy | str | None) -> Strategy | None:

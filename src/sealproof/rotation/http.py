@@ -42,6 +42,14 @@ def post_json(
     return _request(url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}, what, deadline_s)
 
 
+def post_notice(url: str, body: Mapping[str, object], *, what: str, deadline_s: float) -> None:
+    """Send `body` as JSON; any answer of success will do, `ok` and nothing at all among them.
+
+    Raises TargetRefused on 4xx, TargetUnavailable otherwise.
+    """
+    _text(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, what, deadline_s)
+
+
 def post_form(url: str, body: bytes, *, headers: Mapping[str, str], what: str, deadline_s: float) -> object:
     """Send a form and return the answer's JSON. Raises TargetRefused on 4xx, TargetUnavailable otherwise."""
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -49,6 +57,14 @@ def post_form(url: str, body: bytes, *, headers: Mapping[str, str], what: str, d
 
 
 def _request(url: str, body: bytes | None, headers: Mapping[str, str], what: str, deadline_s: float) -> object:
+    text = _text(url, body, headers, what, deadline_s)
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError:
+        raise unavailable(what, "an answer that is no JSON") from None
+
+
+def _text(url: str, body: bytes | None, headers: Mapping[str, str], what: str, deadline_s: float) -> bytes:
     from http.client import HTTPException  # noqa: PLC0415 - heavy, and only for targets on the network
     from urllib.error import HTTPError, URLError  # noqa: PLC0415
     from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener  # noqa: PLC0415
@@ -61,7 +77,7 @@ def _request(url: str, body: bytes | None, headers: Mapping[str, str], what: str
     request = Request(url, data=body, headers=dict(headers))  # noqa: S310 - https or loopback, checked above
     try:
         with build_opener(*handlers).open(request, timeout=deadline_s) as answer:
-            text = answer.read(_ANSWER_MAX)
+            return bytes(answer.read(_ANSWER_MAX))
     except HTTPError as exc:
         with exc:
             if exc.code >= _SERVER_ERROR or exc.code == _TOO_MANY:
@@ -69,10 +85,6 @@ def _request(url: str, body: bytes | None, headers: Mapping[str, str], what: str
             raise refused(what, f"HTTP {exc.code}") from None
     except (URLError, OSError, HTTPException) as exc:
         raise unavailable(what, type(getattr(exc, "reason", exc)).__name__) from None
-    try:
-        return json.loads(text) if text.strip() else {}
-    except ValueError:
-        raise unavailable(what, "an answer that is no JSON") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sealproof.errors import SealproofError
-from sealproof.rotation.http import check_url, post_json
+from sealproof.rotation.http import check_url, post_notice
 from sealproof.rotation.targets.interface import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
+class Message(Protocol):
+    """What can be told: a notice of a rotation, an alert of the monitoring. Its fields travel as they are."""
+
+    @property
+    def kind(self) -> str:
+        """Return what it is about, in one word."""
+        ...
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
 class Notice(NamedTuple):
-    """One thing to tell."""
+    """One thing to tell about a rotation."""
 
     kind: str
     """`upcoming`, `starting`, `finished`, `rolled-back`, `needs-human` or `expiring`."""
@@ -30,7 +41,7 @@ class Notice(NamedTuple):
 class Notifier(Protocol):
     """Tells somebody. May be told the same thing twice: after a crash nobody knows whether it was told."""
 
-    def notify(self, notice: Notice) -> None:
+    def notify(self, notice: Message) -> None:
         """Return when it is told. Raises a SealproofError where that did not work."""
         ...
 
@@ -38,10 +49,10 @@ class Notifier(Protocol):
 class CallableNotifier:
     """Tells a function of the application."""
 
-    def __init__(self, function: Callable[[Notice], None]) -> None:
+    def __init__(self, function: Callable[[Any], None]) -> None:
         self._function = function
 
-    def notify(self, notice: Notice) -> None:
+    def notify(self, notice: Message) -> None:
         """Call it."""
         self._function(notice)
 
@@ -56,15 +67,13 @@ class WebhookNotifier:
     def __repr__(self) -> str:
         return "WebhookNotifier(…)"
 
-    def notify(self, notice: Notice) -> None:
+    def notify(self, notice: Message) -> None:
         """Post it. Raises TargetRefused, TargetUnavailable."""
-        post_json(
-            self._url, {"source": "sealproof", **notice._asdict()}, headers={}, what="the webhook",
-            deadline_s=self._deadline,
-        )  # fmt: skip
+        body = {"source": "sealproof", **notice._asdict()}
+        post_notice(self._url, body, what="the webhook", deadline_s=self._deadline)
 
 
-def notify_all(notifiers: Iterable[Notifier], notice: Notice) -> list[str]:
+def notify_all(notifiers: Iterable[Notifier], notice: Message) -> list[str]:
     """Tell everyone, and return what did not work: a rotation does not wait for a chat service."""
     problems: list[str] = []
     for notifier in notifiers:

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.envelope.parse import parse
 from sealproof.errors import CallerError, SealproofError, UnknownTenant
-from sealproof.vault.audit.extent import closed_lines
-from sealproof.vault.audit.home import reading
-from sealproof.vault.audit.lines import LOG, RECORD, read_record
-from sealproof.vault.audit.recent import who_is_who
-from sealproof.vault.audit.verify import present_extent
+from sealproof.vault.audit.lines import LOG
+from sealproof.vault.audit.recent import every, who_is_who
 from sealproof.vault.declarations import of_tenant
 from sealproof.vault.inventory import read as read_manifest
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sealproof.envelope.parse import Envelope
-    from sealproof.vault.audit.lines import Entry
     from sealproof.vault.store.local import LocalStore
 
 
@@ -170,7 +166,7 @@ def _readers(envelope: Envelope) -> str:
 
 def _accesses(root: str, tenant: str, environment: str, names: set[str], *, narrowed: bool) -> Iterator[Access]:
     known = who_is_who(root, tenant, sorted(names))
-    for entry in _records(root, tenant):
+    for entry in every(root, tenant):
         _, _, place = entry.scope.partition("/")
         name = known.get(entry.secret, entry.secret)
         if entry.actor == LOG or (environment and place not in ("", environment)) or (narrowed and name not in names):
@@ -178,13 +174,6 @@ def _accesses(root: str, tenant: str, environment: str, names: set[str], *, narr
         actor = known.get(entry.actor, entry.actor)
         at, outcome = _utc(entry.at // 1000), entry.outcome
         yield Access(at, actor, entry.operation, outcome, tenant, place, name, entry.version, entry.request)
-
-
-def _records(root: str, tenant: str) -> Iterator[Entry]:
-    with reading(root, tenant) as directory:
-        for name, size in present_extent(directory).segments:
-            for portion in closed_lines(directory, name, size):
-                yield from (read_record(line) for line in portion.lines if line.startswith(RECORD))
 
 
 def _utc(seconds: int) -> str:

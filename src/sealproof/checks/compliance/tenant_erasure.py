@@ -52,6 +52,7 @@ def _left(ctx: Context, grave: Grave) -> Iterator[Finding]:
         f"consumers/{tenant}",
         f"keys/tenant_keys/{tenant}.key",
         f"keys/tenant_keys/{tenant}.key.next",
+        f"keys/audit/{tenant}/canaries",
         f"keys/audit/{tenant}/log.key",
         f"keys/audit/{tenant}/subjects",
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
@@ -26,5 +27,9 @@ def run(args: Arguments) -> int:
     if args.name not in values:
         message = f"{args.tenant}/{environment} has no secret {args.name!r:.80}"
         raise UnknownSecret(message, hint=f"sealproof list {args.tenant} --environment {environment}")
+    if os.path.lexists(f"{args.root}/keys/audit/{args.tenant}/canaries"):
+        from sealproof.monitoring.reporting import read_by_hand  # noqa: PLC0415 - half of what the command takes to start
+
+        read_by_hand(args.root, args.tenant, environment, args.name)
     console.answer_bytes(values[args.name] + b"\n")
     return 0

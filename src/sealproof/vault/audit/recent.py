@@ -1,4 +1,4 @@
-"""The newest records, and those that come: for people who watch. Nothing is verified here."""
+"""A log's records as they stand: all of them, the newest, and those that come. Nothing is verified here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sealproof.vault.audit.subjects import resolve
 from sealproof.vault.audit.verify import present_extent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sealproof.loader.files import Directory
     from sealproof.vault.audit.lines import Entry
@@ -58,6 +58,14 @@ class Reader:
                     found += records
                     self._name, self._position = name, end
         return [read_record(line) for line in found]
+
+
+def every(root: str, tenant: str) -> Iterator[Entry]:
+    """Yield every record, oldest first, never all of them in memory. Raises what `Reader` raises."""
+    with reading(root, tenant) as directory:
+        for name, size in present_extent(directory).segments:
+            for portion in closed_lines(directory, name, size):
+                yield from (read_record(line) for line in portion.lines if line.startswith(RECORD))
 
 
 def who_is_who(root: str, tenant: str, names: Iterable[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from sealproof.errors import OperationUnderWay, SealproofError, UnknownTenant
 from sealproof.loader.files import Directory, open_root, unavailable
 from sealproof.loader.storekeys import NEXT
 from sealproof.signing import canonical, sha256, sign_dsse
+from sealproof.vault import canaries
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.backup.shelf import Shelf
@@ -126,6 +127,7 @@ class Erasure:
                         destroy(subjects, name)
                         operation.reached("pseudonym")
                 _remove_directory(log, "subjects")
+            destroy(log, canaries.FILE_NAME)
             destroy(log, "log.key")
 
     def _remove_backups(self, tenant: str) -> None:
