@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 import redis
@@ -29,8 +30,11 @@ class ServerMissing(Exception):
     """The server's programs are not installed here."""
 
 
-class Postgres:
-    """A running PostgreSQL: where it listens, what it has logged, and roles made for one test."""
+class Server:
+    """A running server: where it listens, what it has logged, and accounts made for one test."""
+
+    scheme: ClassVar[str]
+    database: ClassVar[str]
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
@@ -39,18 +43,28 @@ class Postgres:
 
     @property
     def admin_url(self) -> str:
-        return f"postgresql://admin:{ADMIN_PASSWORD}@127.0.0.1:{self.port}/postgres"
+        return self.url("admin", ADMIN_PASSWORD)
 
     def url(self, user: str, password: str) -> str:
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/postgres"
+        return f"{self.scheme}://{user}:{password}@127.0.0.1:{self.port}/{self.database}"
+
+    def unused(self) -> str:
+        """Return a name that no account has."""
+        self._made += 1
+        return f"app{self._made}_{os.getpid()}"
+
+
+class Postgres(Server):
+    """PostgreSQL, with roles for one test."""
+
+    scheme, database = "postgresql", "postgres"
 
     def admin(self) -> psycopg.Connection:
         return psycopg.connect(self.admin_url, autocommit=True, connect_timeout=10)
 
     def owner_with_logins(self, *, first_password: str) -> tuple[str, str, str]:
         """Make an owner role and two login roles; the first may log in. Return their names."""
-        self._made += 1
-        owner = f"app{self._made}_{os.getpid()}"
+        owner = self.unused()
         roles = (owner, f"{owner}_a", f"{owner}_b")
         with self.admin() as connection:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(owner)))
@@ -72,20 +86,10 @@ class Postgres:
             return {name for (name,) in connection.execute("SELECT rolname FROM pg_roles WHERE rolcanlogin")}
 
 
-class Redis:
-    """A running Redis with an access list, and users made for one test."""
+class Redis(Server):
+    """Redis with an access list, and users for one test."""
 
-    def __init__(self, port: int, log: Path) -> None:
-        self.port = port
-        self.log = log
-        self._made = 0
-
-    @property
-    def admin_url(self) -> str:
-        return f"redis://admin:{ADMIN_PASSWORD}@127.0.0.1:{self.port}/0"
-
-    def url(self, user: str, password: str) -> str:
-        return f"redis://{user}:{password}@127.0.0.1:{self.port}/0"
+    scheme, database = "redis", "0"
 
     @contextmanager
     def admin(self) -> Iterator[redis.Redis]:
@@ -96,8 +100,7 @@ class Redis:
             client.close()
 
     def user(self, *, first_password: str) -> str:
-        self._made += 1
-        name = f"app{self._made}-{os.getpid()}"
+        name = self.unused()
         with self.admin() as client:
             client.execute_command("ACL", "SETUSER", name, "on", f">{first_password}", "~*", "+@all", "-@admin")
         return name
