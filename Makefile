@@ -57,7 +57,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/rotation.py
 
 crash: $(VENV)/.ready
-	SEALPROOF_CRASH=every $(BIN)/python -m pytest -q -n auto tests/integration/rotation/test_crashes.py
+	SEALPROOF_CRASH=every $(BIN)/python -m pytest -q -n auto --maxschedchunk 1 tests/integration/rotation/test_crashes.py
 
 trestle: $(TRESTLE)/bin/trestle
 

@@ -38,7 +38,7 @@ _SAME: Final[tuple[tuple[str, Callable[[RunResult], object]], ...]] = (
     ("frameworks", lambda run: run.frameworks),
     ("leading framework", lambda run: run.lead),
     ("waiver file", lambda run: run.waiver_file),
-    ("list of checks left out", lambda run: run.not_run),
+    ("checks that were left out", lambda run: run.not_run),
 )
 
 

@@ -289,8 +289,7 @@ class Steps:
         except TargetRefused as exc:
             return self._stuck(exc.message, State.REVOKED)
         if self._capabilities.verifiable and self._target.is_effective(seen.previous):
-            why = f"the old value still opens {self._target.describe()}: end it there"
-            return self._stuck(why, State.REVOKED)
+            return self._still_opens("old", State.REVOKED)
         self._shelf.clear(self._name)
         self._audience.forget_departed()
         return Step(State.DONE, {})
@@ -323,6 +322,8 @@ class Steps:
                     self._target.test(seen.current)
                 self._target.revoke(new, current=seen.current)
                 self._operation.reached("rolling-back:ended")
+                if self._capabilities.verifiable and self._target.is_effective(new):
+                    return self._still_opens("new", State.ROLLING_BACK)
         except TargetRefused as exc:
             return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
         self._shelf.clear(self._name)
@@ -347,6 +348,9 @@ class Steps:
 
     def _stuck(self, why: str, back_to: State) -> Step:
         return Step(State.NEEDS_HUMAN, {"why": why, "back_to": back_to.value})
+
+    def _still_opens(self, which: str, back_to: State) -> Step:
+        return self._stuck(f"the {which} value still opens {self._target.describe()}: end it there", back_to)
 
     def _departed(self, called: RollCall) -> dict[str, Fact]:
         """Return the fact that some were not waited for, and tell whoever reads the result."""

@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import bench as benches
-import scenarios
+from rotation import bench as benches
+from rotation import scenarios
 
 
 def work(job: dict[str, object], passed: int) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from hashlib import sha256
-from hmac import digest
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import psycopg
@@ -21,10 +18,13 @@ from sealproof.loader.secret import Secret
 from sealproof.rotation import jwk
 from sealproof.rotation.credential import login_of, with_login
 from sealproof.rotation.targets.api_keys import WebhookTarget
-from sealproof.rotation.targets.manual import ClientCredentials, ManualTarget
+from sealproof.rotation.targets.manual import ClientCredentials
 from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.rotation.targets.redis_acl import RedisTarget
 from sealproof.rotation.targets.signing_keys import KeySetTarget
+
+from .bench import at_webhook
+from .services import SIGNING, KeyService
 
 NOWHERE = "127.0.0.1:1"
 
@@ -163,92 +163,33 @@ def test_a_key_set_keeps_the_present_key_while_the_new_one_is_published(tmp_path
     assert '"d"' not in path.read_text()
 
 
-@contextlib.contextmanager
-def serving(answer):
-    """A loopback service: `answer(request)` gives status and JSON."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, told = answer(self, body)
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", "/elsewhere")
-            self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
-
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/keys"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def test_a_webhook_service_rotates_by_digests_alone(at, start):
+    service = KeyService()
+    bench = at_webhook(at("callable").root, start(service), service)
+    assert bench.engine().rotate(bench.name, bench.plan).state.value == "done"
+    assert service.accepted == {sha256(bench.current().reveal().encode()).hexdigest()}
+    assert service.captured
+    assert not any(bench.current().reveal().encode() in body for body, _ in service.captured)
+    with pytest.raises(TargetRefused, match="HTTP 401"):
+        WebhookTarget(bench.spec["url"], lambda: Secret("another")).test(bench.current())
 
 
-def test_a_webhook_service_rotates_by_digests_alone(at):
-    known = {sha256(b"first-of-many").hexdigest()}
-    bodies = []
-
-    def answer(request, body):
-        tag = "sha256=" + digest(b"shared", body, "sha256").hex()
-        if request.headers["Sealproof-Signature"] != tag:
-            return 401, {}
-        bodies.append(body)
-        asked = json.loads(body)
-        if asked["action"] == "set":
-            known.add(asked["key"])
-        if asked["action"] == "revoke":
-            known.discard(asked["key"])
-        if asked["action"] == "test" and asked["key"] not in known:
-            return 403, {}
-        return 200, {"effective": asked["key"] in known}
-
-    bench = at("callable")
-    with serving(answer) as url:
-        target = WebhookTarget(url, lambda: Secret("shared"))
-        result = bench.engine().rotate(bench.name, bench.but(target=target).plan)
-        assert result.state.value == "done"
-        with pytest.raises(TargetRefused, match="HTTP 401"):
-            WebhookTarget(url, lambda: Secret("another")).test(bench.current())
-    assert known == {sha256(bench.current().reveal().encode()).hexdigest()}
-    assert not any(bench.current().reveal().encode() in body for body in bodies)
-
-
-def test_a_webhook_service_can_refuse_a_captured_request_by_its_age_and_its_id():
-    """The service of this test checks what docs/rotation.md says that one must; the attacker cannot sign."""
-    armed, seen, captured = set(), set(), []
+def test_a_webhook_service_can_refuse_a_captured_request_by_its_age_and_its_id(start):
+    """The service checks what docs/rotation.md says that one must; the attacker cannot sign."""
     now = [1_700_000_000.0]
-
-    def answer(request, body):
-        signature = request.headers["Sealproof-Signature"]
-        if signature != "sha256=" + digest(b"shared", body, "sha256").hex():
-            return 401, {}
-        asked = json.loads(body)
-        if abs(asked["at"] - now[0]) > 300 or asked["request"] in seen:
-            return 409, {}
-        seen.add(asked["request"])
-        captured.append((body, signature))
-        (armed.add if asked["action"] == "set" else armed.discard)(asked["key"])
-        return 200, {}
-
-    with serving(answer) as url:
-        target = WebhookTarget(url, lambda: Secret("shared"), clock=lambda: now[0])
-        target.set(Secret("key"), current=Secret("key"))
-        target.set(Secret("key"), current=Secret("key"))
-        target.revoke(Secret("key"), current=Secret("new"))
-        body, signature = captured[0]
-        assert replayed(url, body, signature) == 409
-        seen.clear()
-        now[0] += 301
-        assert replayed(url, body, signature) == 409
-        assert replayed(url, body.replace(b"1700000000", b"1700000301"), signature) == 401
-    assert (armed, len({json.loads(body)["request"] for body, _ in captured})) == (set(), 3)
+    service = KeyService(clock=lambda: now[0])
+    url = start(service)
+    target = WebhookTarget(url, lambda: Secret(SIGNING), clock=lambda: now[0])
+    target.set(Secret("key"), current=Secret("key"))
+    target.set(Secret("key"), current=Secret("key"))
+    target.revoke(Secret("key"), current=Secret("new"))
+    body, signature = service.captured[0]
+    assert replayed(url, body, signature) == 409
+    now[0] += 301  # too old, and its id is remembered no longer
+    target.revoke(Secret("key"), current=Secret("new"))
+    assert replayed(url, body, signature) == 409
+    assert replayed(url, body.replace(b"1700000000", b"1700000301"), signature) == 401
+    assert (service.accepted, len({json.loads(body)["request"] for body, _ in service.captured})) == (set(), 4)
 
 
 def replayed(url, body, signature):
@@ -270,25 +211,22 @@ def replayed(url, body, signature):
         (302, TargetRefused),
     ],
 )
-def test_what_a_webhook_s_status_means(status, error):
-    with serving(lambda *_: (status, {})) as url, pytest.raises(error):
+def test_what_a_webhook_s_status_means(start, status, error):
+    url = start(lambda *_: (status, {}))
+    with pytest.raises(error):
         WebhookTarget(url, lambda: Secret("shared")).set(Secret("new"), current=Secret("old"))
 
 
-def test_a_check_without_an_answer_decides_nothing():
-    with serving(lambda *_: (200, {})) as url, pytest.raises(TargetUnavailable):
+def test_a_check_without_an_answer_decides_nothing(start):
+    url = start(lambda *_: (200, {}))
+    with pytest.raises(TargetUnavailable):
         WebhookTarget(url, lambda: Secret("shared")).is_effective(Secret("new"))
 
 
-def test_a_client_secret_is_tested_by_a_token_request():
-    def answer(request, body):
-        good = request.headers["Authorization"] == "Basic Y2xpZW50OnJpZ2h0"  # client:right
-        return (200, {"access_token": "t"}) if good and body == b"grant_type=client_credentials" else (401, {})
-
-    with serving(answer) as url:
-        target = ManualTarget("the dashboard", test=ClientCredentials(url, lambda: Secret("client")))
-        target.test(Secret("right"))
-        assert target.is_effective(Secret("right"))
-        assert not target.is_effective(Secret("wrong"))
+def test_a_client_secret_is_tested_by_a_token_request(at):
+    target = at("manual").plan.target
+    target.test(Secret("first-of-many"))
+    assert target.is_effective(Secret("first-of-many"))
+    assert not target.is_effective(Secret("wrong"))
     with pytest.raises(ConfigurationError):
         ClientCredentials("http://accounts.example/token", lambda: Secret("client"))
