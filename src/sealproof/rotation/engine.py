@@ -136,7 +136,8 @@ class Engine:
                 return self._result(operation, name, steps)
             try:
                 back = effective_state(operation)
-                if back.may_turn_back and back is not State.ROLLING_BACK:
+                may_turn = back.may_turn_back and back is not State.ROLLING_BACK
+                if may_turn and not steps.is_the_way_back_gone():
                     self._write(operation, Step(State.ROLLING_BACK, {"why": "abandoned"}), name)
                 elif state_of(operation) is State.NEEDS_HUMAN:
                     self._write(operation, Step(back, {}), name)
@@ -184,14 +185,14 @@ class Engine:
                 raise RotationRefused(message, hint=hint)
 
     def _drive(self, operation: Operation, name: str, plan: Plan, value: Secret | None, *, wait: bool) -> Result:
-        if value is not None and operation.text("digest") and effective_state(operation) is not State.CREATED:
+        steps = self._steps(operation, name, plan, value)
+        if value is not None and effective_state(operation) is not State.CREATED and steps.is_another(value):
             message = f"{self.scope(name)} is being rotated to a value already, so another one was not taken"
             raise RotationRefused(message, hint=f"sealproof rotate {name} --abandon, then hand it over again")
         if not _is_planned_at(operation, plan):
             begun, now = operation.text("target"), plan.target.describe()
             message = f"the rotation of {self.scope(name)} began at {begun}, and the plan now says {now}"
             raise RotationRefused(message, hint=f"put the plan back, or sealproof rotate {name} --abandon")
-        steps = self._steps(operation, name, plan, value)
         if state_of(operation) is State.NEEDS_HUMAN:
             step = steps.resumed()
             if step.state is State.NEEDS_HUMAN:

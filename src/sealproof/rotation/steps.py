@@ -118,6 +118,31 @@ class Steps:
             self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
         return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
 
+    def is_another(self, value: Secret) -> bool:
+        """Tell whether `value` is not the one rotated to: after a crash the same one may be handed over again."""
+        digest = self._operation.text("digest")
+        return bool(digest) and not self._digests.matches(self._name, value, digest)
+
+    def is_the_way_back_gone(self) -> bool:
+        """Tell whether a person has ended the old value by making the new one, which is at hand here.
+
+        Adds to `problems` what only that person can put in order. Raises TargetUnavailable.
+        """
+        if not self._capabilities.manual:
+            return False
+        seen = self._look()
+        ours, where = self._is_ours(seen.rollout), self._target.describe()
+        old, new = seen.previous if ours else None, seen.pending or seen.current if ours else None
+        if new is None:
+            self.problems.append(f"what was made {where}, and was not handed over, is to be ended there")
+        if self._target.is_effective(old or seen.current):
+            return False
+        if new is not None and self._target.is_effective(new):
+            self.problems.append(f"the old value of {self._name} works no longer, so the rotation went on to its end")
+            return True
+        self.problems.append(f"{self._name} works no longer: rotate it and hand over the value that does, with --paste")
+        return False
+
     def resumed(self) -> Step:
         """Return the line with which a person's rotation goes on, now that the person is here."""
         back = effective_state(self._operation)
@@ -146,8 +171,7 @@ class Steps:
 
     def _draw(self, attempt: int) -> Step:
         """Have a value in memory, and return the line that names its digest."""
-        by_hand = self._capabilities.manual or self._operation.facts.get("handed", False)
-        if self._handed is None and by_hand:
+        if self._handed is None and self._is_by_hand():
             why = f"the new value is made {self._target.describe()}, then handed over with --paste"
             return Step(State.NEEDS_HUMAN, {"why": why, "back_to": State.CREATED.value})
         seen = self._look()
@@ -162,6 +186,8 @@ class Steps:
     def _created(self) -> Step:
         seen = self._look()
         digest = self._operation.text("digest")
+        if self._handed is not None and self.is_another(self._handed):
+            return self._draw(self._operation.number("attempt") or 1)  # a person has thought better of it
         if self._is_ours(seen.rollout) and self._digests.matches(self._name, seen.pending, digest):
             return Step(State.SET, {})
         if not self._digests.matches(self._name, self._drawn, digest) or self._drawn is None:
@@ -317,7 +343,7 @@ class Steps:
         try:
             if self._capabilities.overlap < _OVERLAP and not self._target.is_effective(seen.current):
                 self._target.set(seen.current, current=new or seen.current)
-            if new is not None and self._operation.has(State.SET.value):
+            if new is not None and (self._operation.has(State.SET.value) or self._is_by_hand()):
                 if rollout.stage is Stage.WITHDRAWN:
                     self._target.test(seen.current)
                 self._target.revoke(new, current=seen.current)
@@ -376,6 +402,10 @@ class Steps:
         self._shelf.let_go(self._name)
         reason = f"{why}; {self._name} was changed by somebody else meanwhile, and that value stays"
         return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
+
+    def _is_by_hand(self) -> bool:
+        """Tell whether somebody else makes the new value: it may open the target before it is sealed here."""
+        return self._capabilities.manual or bool(self._operation.facts.get("handed", False))
 
     def _is_ours(self, rollout: Rollout | None) -> bool:
         return rollout is not None and rollout.rotation == self._operation.id

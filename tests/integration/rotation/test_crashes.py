@@ -98,6 +98,33 @@ def test_a_kill_at_any_point_is_survived(at, crasher, renewed, scenario, kind):
         _check_end(bench, scenario, before, what)
 
 
+@pytest.mark.parametrize(("scenario", "kind"), [run for run in WHOLE if run[0] in ("forward", "immediate")])
+def test_after_a_kill_it_can_be_given_up_instead(at, crasher, renewed, scenario, kind):
+    """Nothing is left over, but for what a person has made and not pasted: of that the person is told."""
+    benches = renewed(at(kind))
+    numbers = range(len(crasher.run(next(benches), scenario, None)))
+    if not EVERY:
+        numbers = sorted(_drawing(scenario, kind).sample(numbers, SAMPLED))
+    for number, bench in zip(numbers, benches, strict=False):
+        before = bench.current()
+        killed = crasher.run(bench, scenario, number)[-1]
+        what = f"{kind}, {scenario}, killed at {killed}, then given up"
+        result = bench.engine().abandon(bench.name, bench.plan) if bench.engine().underway(bench.name) else None
+        assert Journal(bench.root).unfinished(KIND) == [], what
+        if bench.person and not bench.plan.target.is_effective(bench.current()):
+            assert any("with --paste" in note for note in result.notes), what
+            SCENARIOS[scenario].run(bench)
+        elif bench.person and bench.valid() > 1:
+            assert any("end" in note for note in result.notes), what
+            bench.person.end_all_but(bench.current())
+            SCENARIOS[scenario].run(bench)
+        elif result is not None and result.state is State.ROLLED_BACK:
+            assert bench.current().reveal() == before.reveal(), what
+        assert list(bench.values()) == [bench.name], what
+        assert bench.valid() == 1, what
+        assert bench.plan.target.is_effective(bench.current()), what
+
+
 @pytest.mark.parametrize("part", range(SLICES))
 @pytest.mark.parametrize(("scenario", "kind"), RUNS)
 def test_two_kills_are_survived(at, crasher, renewed, record_property, scenario, kind, part):

@@ -309,6 +309,71 @@ def test_a_manual_secret_waits_for_a_person_tests_what_was_handed_over_and_finis
     assert bench.current().reveal() == good
 
 
+def test_what_was_pasted_before_a_crash_may_be_pasted_again_and_nothing_else(at):
+    bench = at("manual")
+    waiting = bench.engine().rotate(bench.name, bench.plan)
+    made = bench.person.paste(waiting)
+
+    def crash(point):
+        if point.endswith("tested:before"):
+            raise TargetUnavailable("as if it had been killed")
+
+    with pytest.raises(TargetUnavailable):
+        bench.engine(reached=crash).rotate(bench.name, bench.plan, value=made)
+    with pytest.raises(RotationRefused, match="to a value already"):
+        bench.engine().rotate(bench.name, bench.plan, value=Secret("a-typing-error"))
+    result = bench.engine().rotate(bench.name, bench.plan, value=made)
+    assert (result.rotation, result.state, bench.current().reveal()) == (waiting.rotation, State.DONE, made.reveal())
+
+
+def test_a_value_pasted_anew_takes_the_place_of_the_one_before_it_was_tried(at):
+    bench = at("manual")
+    waiting = bench.engine().rotate(bench.name, bench.plan)
+
+    def crash(point):
+        if point.endswith("set:before"):
+            raise TargetUnavailable("as if it had been killed")
+
+    with pytest.raises(TargetUnavailable):
+        bench.engine(reached=crash).rotate(bench.name, bench.plan, value=Secret("a-typing-error"))
+    made = bench.person.paste(waiting)
+    assert bench.engine().rotate(bench.name, bench.plan, value=made).state is State.DONE
+    assert bench.current().reveal() == made.reveal()
+
+
+def test_a_rotation_by_hand_is_not_given_up_once_the_old_value_has_ended(at):
+    bench = at("manual")
+    made = bench.person.paste(bench.engine().rotate(bench.name, bench.plan))
+
+    def crash(point):
+        if point.endswith("grace:before"):
+            raise TargetUnavailable("as if it had been killed")
+
+    with pytest.raises(TargetUnavailable):
+        bench.engine(reached=crash).rotate(bench.name, bench.plan, value=made)
+    result = bench.engine().abandon(bench.name, bench.plan)
+    assert (result.state, bench.current().reveal()) == (State.DONE, made.reveal())
+    assert any("works no longer" in note for note in result.notes)
+
+
+def test_a_rotation_by_hand_given_up_before_the_value_was_pasted_says_that_the_old_one_has_ended(at):
+    bench = at("manual")
+    bench.person.paste(bench.engine().rotate(bench.name, bench.plan))
+    result = bench.engine().abandon(bench.name, bench.plan)
+    assert result.state is State.ROLLED_BACK
+    assert any("hand over the value that does" in note for note in result.notes)
+
+
+def test_a_new_value_that_goes_on_working_after_a_rollback_needs_a_person(at):
+    bench = at("callable")
+    plan = _with(bench.but(canaries=("web-1",), patience_s=0.0), revoke=lambda _: None)
+    result = bench.engine().rotate(bench.name, plan, strategy=Strategy.CANARY)
+    assert result.state is State.NEEDS_HUMAN
+    assert "the new value still opens" in result.why
+    assert bench.engine().rotate(bench.name, bench.plan).state is State.ROLLED_BACK
+    assert bench.valid() == 1
+
+
 def test_a_handed_over_value_is_used_as_it_is_and_the_present_one_is_refused(at):
     bench = at("callable")
     result = bench.engine().rotate(bench.name, bench.plan, value=Secret("handed-over-by-another-system"))
