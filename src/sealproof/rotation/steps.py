@@ -195,11 +195,19 @@ class Steps:
         try:
             if self._must_prove():
                 self._target.test(seen.current)
+            else:
+                self._put_old_back(seen)
         except TargetRefused as exc:
             return self._back(f"the present value does not work: {exc.message}")
         self._end_leftovers(seen)
         self._shelf.stage(self._name, self._drawn, self._rollout(Stage.STAGED))
         return Step(State.SET, {})
+
+    def _put_old_back(self, seen: Seen) -> None:
+        """Have a target with one credential accept the old value again, before the last copy of the new one goes."""
+        pending = seen.pending if self._is_ours(seen.rollout) and self._capabilities.overlap < _OVERLAP else None
+        if pending is not None and not self._target.is_effective(seen.current):
+            self._target.set(seen.current, current=pending)
 
     def _end_leftovers(self, seen: Seen) -> None:
         """End at the target what an earlier attempt or rotation left in the file, before its only copy goes."""
@@ -339,21 +347,28 @@ class Steps:
             if waiting is not None:
                 return Pause(*waiting)
             left = self._departed(called)
-        new = seen.pending
-        try:
-            if self._capabilities.overlap < _OVERLAP and not self._target.is_effective(seen.current):
-                self._target.set(seen.current, current=new or seen.current)
-            if new is not None and (self._operation.has(State.SET.value) or self._is_by_hand()):
-                if rollout.stage is Stage.WITHDRAWN:
-                    self._target.test(seen.current)
-                self._target.revoke(new, current=seen.current)
-                self._operation.reached("rolling-back:ended")
-                if self._capabilities.verifiable and self._target.is_effective(new):
-                    return self._still_opens("new", State.ROLLING_BACK)
-        except TargetRefused as exc:
-            return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
+        stuck = self._end_new(seen, rollout, why)
+        if stuck is not None:
+            return stuck
         self._shelf.clear(self._name)
         return Step(State.ROLLED_BACK, {"reason": why} | left)
+
+    def _end_new(self, seen: Seen, rollout: Rollout, why: str) -> Step | None:
+        """Have the target accept the old value and no longer the new one; a step where a person has to."""
+        new = seen.pending
+        try:
+            self._put_old_back(seen)
+            if new is None or not (self._operation.has(State.SET.value) or self._is_by_hand()):
+                return None
+            if rollout.stage is Stage.WITHDRAWN:
+                self._target.test(seen.current)
+            self._target.revoke(new, current=seen.current)
+            self._operation.reached("rolling-back:ended")
+            if self._capabilities.verifiable and self._target.is_effective(new):
+                return self._still_opens("new", State.ROLLING_BACK)
+        except TargetRefused as exc:
+            return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
+        return None
 
     def _refused(self, exc: TargetRefused) -> Step:
         """A value was refused: once more, then another value, then back."""
