@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sealproof
 from sealproof.checks import evidence, runner
 from sealproof.checks.runner import Plan, Selection
-from sealproof.checks.shards import cut, parse_shard
+from sealproof.checks.shards import Part, part_of
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.waiving import counted
 from sealproof.compliance import catalogue, limits
@@ -83,19 +83,24 @@ def run_gate(gate: Gate, *, progress: Callable[[int, CheckResult], None] = lambd
     """Plan and run a gate. `progress` is told the number of items and each result as it comes."""
     started = milliseconds()
     target = gate.target()
-    whole = runner.plan(target, gate.selection)
-    planned, shard = cut(whole, *parse_shard(gate.shard)) if gate.shard else (whole, None)
+    part = planned(gate, target)
+    count = len(part.plan.items)
     with gate.executor() as executor:
         results = runner.run(
-            target.spec, planned, executor, whole=whole, progress=lambda result: progress(len(planned.items), result)
+            target.spec, part.plan, executor, whole=part.whole, progress=lambda result: progress(count, result)
         )
-    return assemble(gate, target, planned, results, started=started, shard=shard)
+    return assemble(gate, target, part.plan, results, started=started, shard=part.shard)
+
+
+def planned(gate: Gate, target: Target) -> Part:
+    """Return what the gate will run, and the whole plan that it is of. Raises CallerError, and as `runner.plan`."""
+    return part_of(runner.plan(target, gate.selection), gate.shard)
 
 
 def assemble(
     gate: Gate,
     target: Target,
-    planned: Plan,
+    plan: Plan,
     results: Sequence[CheckResult],
     *,
     started: int,
@@ -121,7 +126,7 @@ def assemble(
         tenants=target.tenants,
         rollback=_rollback(),
         results=tuple(results),
-        not_run=planned.not_run,
+        not_run=plan.not_run,
         notes=(*place.notes, *target.waivers.notes()),
         history=place.history,
         shard=shard,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.checks.runner import Item, Plan, jobs
 from sealproof.errors import CallerError
@@ -24,13 +24,28 @@ SHARDS_MAX = 1000
 _SPELLING = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
 
 
+class Part(NamedTuple):
+    """What one machine runs, and the whole that it is of."""
+
+    plan: Plan
+    whole: Plan
+    shard: Shard | None
+    """What names the part; none where the plan is not cut."""
+
+
+def part_of(whole: Plan, text: str) -> Part:
+    """Return the part that `k/n` names, or the whole where `text` is empty. Raises CallerError."""
+    plan, shard = cut(whole, *parse_shard(text)) if text else (whole, None)
+    return Part(plan, whole, shard)
+
+
 def parse_shard(text: str) -> tuple[int, int]:
     """Return part and number of parts of `k/n`. Raises CallerError."""
     match = _SPELLING.fullmatch(text)
     index, of = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= index <= of <= SHARDS_MAX:
-        message = f"--shard {text!r:.20} is no part of a run"
-        raise CallerError(message, hint=f"--shard 1/4 … --shard 4/4, at most {SHARDS_MAX} parts")
+        message = f"shard {text!r:.20} is no part of a run"
+        raise CallerError(message, hint=f"1/4, 2/4, 3/4 and 4/4 are the four parts of one; at most {SHARDS_MAX}")
     return index, of
 
 

@@ -43,6 +43,9 @@ _SINGLE: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "waivers": (None, "accepted findings (default: the store's own waivers.toml)"),
     "report-dir": (None, "write the report in every format, with its attestation, there"),
     "sign-key": (None, "private Ed25519 key in PEM to sign the report with"),
+    "previous": (None, "the predecessor's attestation (default: the newest run that the store keeps)"),
+    "shard": (None, "K/N: only part K of N, for parallel jobs; `sealproof report merge` puts them together"),
+    "run-id": (None, "what the parts of one run share, such as the pipeline's id"),
 }
 
 

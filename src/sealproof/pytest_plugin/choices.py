@@ -31,6 +31,9 @@ def gate_of(config: pytest.Config) -> Gate:
         report_dir=_path(config, "report_dir"),
         sign_key=_path(config, "sign_key"),
         waivers=_path(config, "waivers"),
+        previous=_path(config, "previous"),
+        shard=_one(config, "shard"),
+        run_id=_one(config, "run_id"),
     )
 
 

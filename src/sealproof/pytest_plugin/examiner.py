@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sealproof.checks import gate as gates
 from sealproof.checks import runner
 from sealproof.checks.runner import Plan
 from sealproof.checks.survey import Survey, survey
@@ -35,8 +36,8 @@ class Examiner:
         self.shared = shared
         """A directory that all processes of this session share; empty where there is one process."""
         self.target = gate.target()
-        self.planned = runner.plan(self.target, gate.selection)
-        self.items = {node_id(item): item for item in self.planned.items}
+        self.part = gates.planned(gate, self.target)
+        self.items = {node_id(item): item for item in self.part.plan.items}
         """In the plan's order: tenant by tenant, the store as a whole last."""
         self._home = os.getcwd()
         self._view: TenantView | None = None
@@ -62,7 +63,7 @@ class Examiner:
         if not runner.needs_survey(Plan((item,), ())):
             return Survey()
         if self._learnt is None:
-            scopes = dict.fromkeys(planned.scope for planned in self.planned.items if planned.scope.tenant)
+            scopes = dict.fromkeys(planned.scope for planned in self.part.whole.items if planned.scope.tenant)
             with self.gate.executor() as executor:
                 self._learnt = survey(self.target.spec, scopes, executor)
         return self._learnt

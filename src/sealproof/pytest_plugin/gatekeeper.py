@@ -71,7 +71,8 @@ class Gatekeeper:
         """Say what is looked at."""
         examiner = self.examiner
         count, tenants, gate = len(examiner.items), len(examiner.target.tenants), examiner.gate
-        return f"secrets compliance: {count} items over {tenants} tenants in {gate.root}, gate {gate.level.value}"
+        part = f", part {examiner.part.shard}" if examiner.part.shard else ""
+        return f"secrets compliance: {count} items over {tenants} tenants in {gate.root}, gate {gate.level.value}{part}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:

@@ -70,7 +70,7 @@ class Outcome:
         if status not in _DECIDED:
             self.lines.append("the session was broken off: no verdict" + (", no report" if gate.report_dir else ""))
             return status
-        if not self._selected:
+        if not self._selected and not self._is_empty_part():
             if gate.report_dir:
                 self.lines.append("no item was selected, so no report was written")
             return status
@@ -84,6 +84,11 @@ class Outcome:
         if gate.report_dir and not self._write():
             self._codes.add(ExitCode.EVIDENCE)
         return int(decide(self._codes)) or status
+
+    def _is_empty_part(self) -> bool:
+        # A plan with fewer units than parts: the part holds nothing, and the merge asks for it all the same.
+        part = self._examiner.part
+        return part.shard is not None and not part.plan.items
 
     def _code(self, address: str) -> ExitCode:
         return code_of(self._results[address], self._examiner.gate.level)
@@ -100,6 +105,9 @@ class Outcome:
         items = "1 item" if final.gating == 1 else f"{final.gating} items"
         met = f"gate NOT met: {items} at or above {gate.level.value}" if final.gating else "gate met"
         self.lines.append(f"{met if self._results else 'no check ran'}: {states or 'nothing'}{not_reached}")
+        shard = self._examiner.part.shard
+        if shard:
+            self.lines.append(f"part {shard} of a plan of {shard.items} items: it says nothing about the rest")
 
     def _write(self) -> bool:
         gate = self._examiner.gate
@@ -119,10 +127,11 @@ class Outcome:
 
     def _run(self) -> RunResult:
         examiner = self._examiner
-        not_run = sorted((*examiner.planned.not_run, *self._not_reached()), key=lambda entry: entry.check)
-        planned = replace(examiner.planned, not_run=tuple(not_run))
+        plan, shard = examiner.part.plan, examiner.part.shard
+        not_run = sorted((*plan.not_run, *self._not_reached()), key=lambda entry: entry.check)
         results = [self._results[address] for address in examiner.items if address in self._results]
-        return gates.assemble(examiner.gate, examiner.target, planned, results, started=self._started)
+        told = replace(plan, not_run=tuple(not_run))
+        return gates.assemble(examiner.gate, examiner.target, told, results, started=self._started, shard=shard)
 
     def _not_reached(self) -> Iterator[NotRun]:
         """Yield what was planned and has no result, by check and reason."""

@@ -38,7 +38,7 @@ _SAME: Final[tuple[tuple[str, Callable[[RunResult], object]], ...]] = (
     ("frameworks", lambda run: run.frameworks),
     ("leading framework", lambda run: run.lead),
     ("waiver file", lambda run: run.waiver_file),
-    ("checks that were left out", lambda run: run.not_run),
+    ("list of checks left out", lambda run: run.not_run),
 )
 
 

@@ -108,7 +108,7 @@ ATTACKS: dict[str, tuple[Callable[[list[Part]], list[Part]], str]] = {
     "other_frameworks": (_changed(frameworks=("soc2",)), "another frameworks"),
     "another_lead": (_changed(lead="soc2"), "another leading framework"),
     "other_waivers": (_changed(waiver_file=""), "another waiver file"),
-    "other_left_out": (_changed(not_run=()), "another checks that were left out"),
+    "other_left_out": (_changed(not_run=()), "another list of checks left out"),
     "replayed": (
         _changed(started=1_795_472_405_123 + 2 * APART_MAX),
         "more than a day apart: one of them was replayed",
