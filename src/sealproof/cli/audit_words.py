@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.cli import console
 from sealproof.vault.audit.notes import verifier_key
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 def verified_text(verified: Verified, *, now: float) -> list[str]:
     """Return the lines that say what was proved, and what was not."""
-    checked = f"{_many(verified.size - verified.first, 'record')}, {_many(verified.checkpoints, 'checkpoint')}"
+    checked = f"{counted(verified.size - verified.first, 'record')}, {counted(verified.checkpoints, 'checkpoint')}"
     lines = [
         f"{verified.tenant}: {verified.claim()}",
         f"{checked}, epoch {verified.epochs}, last record {_time(verified.at)}",
-        f"{_many(verified.signatures, 'signature')} checked, every link of the chain, every leaf of the tree",
+        f"{counted(verified.signatures, 'signature')} checked, every link of the chain, every leaf of the tree",
     ]
     if verified.first:
         lines.append(f"pruned: begins at record {verified.first}, by a signed record of it")
@@ -58,10 +59,6 @@ def entry_json(entry: Entry, known: Mapping[str, str]) -> str:
     fields["actor"] = known.get(entry.actor, entry.actor)
     fields["secret"] = known.get(entry.secret, entry.secret)
     return json.dumps(fields)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _time(milliseconds: int) -> str:

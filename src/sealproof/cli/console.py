@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from sealproof import wording
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,9 +71,7 @@ def confirm(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+counted = wording.counted
 
 
 def age(seconds: int) -> str:

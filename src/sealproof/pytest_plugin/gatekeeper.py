@@ -16,6 +16,7 @@ from sealproof.pytest_plugin.examiner import FRONT, Examiner
 from sealproof.pytest_plugin.nodes import SecretsCheck, SecretsCompliance
 from sealproof.pytest_plugin.outcome import Outcome
 from sealproof.reports.results import result_to_dict
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -70,9 +71,10 @@ class Gatekeeper:
     def pytest_report_header(self) -> str:
         """Say what is looked at."""
         examiner = self.examiner
-        count, tenants, gate = len(examiner.items), len(examiner.target.tenants), examiner.gate
+        gate = examiner.gate
+        what = f"{counted(len(examiner.items), 'item')} over {counted(len(examiner.target.tenants), 'tenant')}"
         part = f", part {examiner.part.shard}" if examiner.part.shard else ""
-        return f"secrets compliance: {count} items over {tenants} tenants in {gate.root}, gate {gate.level.value}{part}"
+        return f"secrets compliance: {what} in {gate.root}, gate {gate.level.value}{part}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:

@@ -15,6 +15,7 @@ from sealproof.pytest_plugin.examiner import FRONT
 from sealproof.pytest_plugin.explanation import visible
 from sealproof.reports import attestation
 from sealproof.reports.results import result_from_dict
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,12 +103,13 @@ class Outcome:
             "deselected": len(self._examiner.items) - len(self._selected),
         }
         not_reached = "".join(f", {count} {name}" for name, count in others.items() if count)
-        items = "1 item" if final.gating == 1 else f"{final.gating} items"
-        met = f"gate NOT met: {items} at or above {gate.level.value}" if final.gating else "gate met"
+        gating = counted(final.gating, "item")
+        met = f"gate NOT met: {gating} at or above {gate.level.value}" if final.gating else "gate met"
         self.lines.append(f"{met if self._results else 'no check ran'}: {states or 'nothing'}{not_reached}")
         shard = self._examiner.part.shard
         if shard:
-            self.lines.append(f"part {shard} of a plan of {shard.items} items: it says nothing about the rest")
+            plan = counted(shard.items, "item")
+            self.lines.append(f"part {shard} of a plan of {plan}: it says nothing about the rest")
 
     def _write(self) -> bool:
         gate = self._examiner.gate
@@ -118,7 +120,7 @@ class Outcome:
             if exc.hint:
                 self.lines.append(f"hint: {visible(exc.hint)}")
             return False
-        self.lines.append(f"report: {gate.report_dir} ({len(names)} files)")
+        self.lines.append(f"report: {gate.report_dir} ({counted(len(names), 'file')})")
         if attestation.NAME in names:
             self.lines.append(f"verify: sealproof report verify {gate.report_dir} --key {_public_key(gate)}")
         else:

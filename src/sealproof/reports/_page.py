@@ -20,6 +20,7 @@ from sealproof.reports._charts import (
 from sealproof.reports._checks import Problem, SuiteView, problems, suites
 from sealproof.reports._states import OPEN, WORST_FIRST, Segment, Tally, bar, share, state_bar, tallies
 from sealproof.reports.coverage import Claim, Coverage, claim, coverage
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -169,20 +170,21 @@ def headline(run: RunResult, outcome: Verdict) -> Headline:
     level = f"at or above {run.gate.value}" if run.gate.value != "critical" else "of critical severity"
     failing = sum(gates(result, run.gate) is ExitCode.FINDINGS for result in run.results)
     unknown = sum(gates(result, run.gate) is ExitCode.NOT_EVALUATED for result in run.results)
-    more = f" {_items(unknown, 'more')} {level} could not be evaluated." if unknown else ""
+    fails = counted(failing, f"item {level} fails", f"items {level} fail")
+    more = f" {counted(unknown, 'more item')} {level} could not be evaluated." if unknown else ""
     if outcome.exit_code is ExitCode.OK:
         return _met(run, outcome, level)
     if outcome.exit_code is ExitCode.FINDINGS:
-        return Headline("fail", "The gate is not met", f"{_items(failing)} {level} {_s(failing, 'fail')}.{more}")
+        return Headline("fail", "The gate is not met", f"{fails}.{more}")
     if outcome.exit_code is ExitCode.NOT_EVALUATED:
-        lede = f"{_items(count)} {level} could not be evaluated, and missing evidence is never a pass."
+        lede = f"{counted(count, 'item')} {level} could not be evaluated, and missing evidence is never a pass."
         return Headline("not_evaluated", "The gate is not met: evidence is missing", lede)
     if outcome.exit_code is ExitCode.NOTHING_RAN:
         return Headline("not_evaluated", "Nothing was checked", "No item ran, so this run says nothing.")
     broken = sum(result.status is Status.ERROR for result in run.results)
-    also = f" {_items(failing)} {level} {_s(failing, 'fail')} besides." if failing else ""
-    lede = f"{_items(broken)} broke while running; until that is repaired, this run decides nothing.{also}{more}"
-    return Headline("error", "No verdict: a check broke", lede)
+    also = f" {fails} besides." if failing else ""
+    lede = f"{counted(broken, 'item')} broke while running; until that is repaired, this run decides nothing."
+    return Headline("error", "No verdict: a check broke", f"{lede}{also}{more}")
 
 
 def _met(run: RunResult, outcome: Verdict, level: str) -> Headline:
@@ -193,20 +195,11 @@ def _met(run: RunResult, outcome: Verdict, level: str) -> Headline:
     beneath, blind, waived = count[Status.FAIL], count[Status.NOT_EVALUATED], count[Status.WAIVED]
     told = (
         f"No item {level} fails{'.' if blind else ', and none was left without evaluation.'}",
-        f"{_items(blind)} could not be evaluated, and need not be here." if blind else "",
-        f"{_items(waived)} {_s(waived, 'fail')} under a waiver." if waived else "",
-        f"{_items(beneath)} below the gate {_s(beneath, 'fail')}." if beneath else "",
+        f"{counted(blind, 'item')} could not be evaluated, and need not be here." if blind else "",
+        f"{counted(waived, 'item fails', 'items fail')} under a waiver." if waived else "",
+        f"{counted(beneath, 'item below the gate fails', 'items below the gate fail')}." if beneath else "",
     )
     return Headline("pass", "The gate is met", " ".join(part for part in told if part))
-
-
-def _items(count: int, word: str = "") -> str:
-    noun = "item" if count == 1 else "items"
-    return " ".join(part for part in (str(count), word, noun) if part)
-
-
-def _s(count: int, verb: str) -> str:
-    return f"{verb}s" if count == 1 else verb
 
 
 def _reported(result: CheckResult, run: RunResult) -> bool:

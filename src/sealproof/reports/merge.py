@@ -15,6 +15,7 @@ from sealproof.errors import EvidenceRejected
 from sealproof.findings import Shard
 from sealproof.reports._visible import visible
 from sealproof.signing import canonical, sha256
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -105,7 +106,7 @@ def _whole_plan(results: Sequence[CheckResult], first: RunResult) -> None:
         raise _refused(f"two parts hold {_named(doubled)}", first)
     plan = first.shard or Shard(0, 0, "", 0)
     if len(items) != plan.items:
-        raise _refused(f"the parts hold {len(items)} items, and the plan has {plan.items}", first)
+        raise _refused(f"the parts hold {counted(len(items), 'item')}, and the plan has {plan.items}", first)
     if plan_digest(items) != plan.plan:
         raise _refused("the items of the parts are not those of the plan", first)
 

@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sealproof.signing import canonical
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sealproof.vault.incident import Scope
+    from sealproof.vault.incident import Scope, Unknown
 
 NOTICE_HOURS = 72
 """From knowing of a breach to its notice (GDPR 33(1))."""
@@ -42,6 +43,11 @@ def pack(scope: Scope, *, known_at: int) -> Mapping[str, bytes]:
     }
 
 
+def affected(scope: Scope) -> str:
+    """Return how much is affected, in words."""
+    return f"{counted(len(scope.affected), 'secret')} of {counted(len(scope.tenants), 'tenant')}"
+
+
 def _document(scope: Scope, known_at: int) -> dict[str, object]:
     return {
         "declared": scope.declared,
@@ -52,7 +58,7 @@ def _document(scope: Scope, known_at: int) -> dict[str, object]:
         "accesses": [item._asdict() for item in scope.accesses],
         "readers": list(scope.readers),
         "categories": list(scope.categories),
-        "unknown": list(scope.unknown),
+        "unknown": [item._asdict() for item in scope.unknown],
     }
 
 
@@ -71,7 +77,7 @@ This draft holds what the records show. Whether there was a breach, and what it 
 ## Nature of the breach (33(3)(a))
 
 - declared compromised: {_inert(scope.declared)}
-- affected: {len(scope.affected)} secrets of {len(scope.tenants)} tenants ({_some(scope.tenants)}); see secrets.csv
+- affected: {affected(scope)} ({_some(scope.tenants)}); see secrets.csv
 - categories of data, by the records of processing: {_some(scope.categories)}
 - approximate number of persons and records: {_PEOPLE}
 - recorded accesses: {len(scope.accesses)}, {denied} of them refused, {window}; see accesses.csv
@@ -104,8 +110,9 @@ def _some(texts: Iterable[str]) -> str:
     return ", ".join(every[:_SHOWN]) + more if every else "none known"
 
 
-def _bullets(texts: Iterable[str]) -> str:
-    return "\n".join(f"- {_inert(text)}" for text in texts) or "- nothing that the records could have shown"
+def _bullets(unknown: Iterable[Unknown]) -> str:
+    told = (f"- {_inert(item.what)}{f'; to do: {_inert(item.fix)}' if item.fix else ''}" for item in unknown)
+    return "\n".join(told) or "- nothing that the records could have shown"
 
 
 def _inert(text: str) -> str:

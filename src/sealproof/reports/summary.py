@@ -17,6 +17,7 @@ from sealproof.reports._states import STATE_WORDS, WORST_FIRST, tallies
 from sealproof.reports._times import readable
 from sealproof.reports._visible import visible
 from sealproof.reports.controls import scope_name
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,8 +60,8 @@ def _head(run: RunResult, signer: str) -> Iterator[str]:
     yield ""
     yield said.lede
     yield ""
-    counted = ", ".join(f"{tally.count} {STATE_WORDS[tally.status]}" for tally in tallies(run.results)) or "nothing ran"
-    yield f"**{outcome.evaluated} of {outcome.total} items evaluated**: {counted}."
+    states = ", ".join(f"{tally.count} {STATE_WORDS[tally.status]}" for tally in tallies(run.results)) or "nothing ran"
+    yield f"**{outcome.evaluated} of {outcome.total} items evaluated**: {states}."
     yield ""
     part = f", part {run.shard} of its plan: it says nothing about the rest" if run.shard else ""
     signed = f"signed by key {code(signer)}, proved only by verifying" if signer else "**UNSIGNED**"
@@ -104,7 +105,8 @@ def _all(run: RunResult) -> Iterator[str]:
 
 def _foot(run: RunResult, catalogue: Catalogue) -> Iterator[str]:
     gating = sum(bool(gates(result, run.gate)) for result in run.results)
-    yield f"{gating} items fail the gate. {len(run.not_run)} of {len(catalogue.checks)} checks did not run."
+    failing = counted(gating, "item fails", "items fail")
+    yield f"{failing} the gate. {len(run.not_run)} of {len(catalogue.checks)} checks did not run."
 
 
 def _cut(lines: Sequence[str]) -> str:
@@ -124,7 +126,7 @@ def _cut(lines: Sequence[str]) -> str:
             *kept,
             "",
             *(["</details>", ""] if folded else []),
-            f"Cut here: {len(lines) - len(kept)} lines more. {lines[-1]}",
+            f"Cut here: {counted(len(lines) - len(kept), 'line')} more. {lines[-1]}",
             "",
         ]
     )

@@ -13,14 +13,21 @@ from sealproof.envelope.parse import parse
 from sealproof.errors import CallerError, SealproofError, UnknownTenant
 from sealproof.vault.audit.lines import LOG
 from sealproof.vault.audit.recent import every, who_is_who
-from sealproof.vault.declarations import of_tenant
+from sealproof.vault.declarations import FILE_NAME, of_tenant
 from sealproof.vault.inventory import read as read_manifest
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sealproof.envelope.parse import Envelope
+    from sealproof.vault.declarations import TenantDeclaration
     from sealproof.vault.store.local import LocalStore
+
+_UNDECLARED = (
+    'write into {path}: under [tenant.processing] categories = "…", or under [tenant] personal_data = false with '
+    'reason = "…"'
+)
 
 
 class Affected(NamedTuple):
@@ -53,6 +60,14 @@ class Access(NamedTuple):
     request: str
 
 
+class Unknown(NamedTuple):
+    """Something that could not be told."""
+
+    what: str
+    fix: str
+    """What to type, or to write and where; empty where nobody can tell."""
+
+
 class Scope(NamedTuple):
     """What a compromise reaches, as far as is known. `unknown` says what is not."""
 
@@ -64,7 +79,7 @@ class Scope(NamedTuple):
     """Files that recipients could open besides the store's own keys, with how many."""
     categories: tuple[str, ...]
     """Of personal data, as each tenant's record of processing has it."""
-    unknown: tuple[str, ...]
+    unknown: tuple[Unknown, ...]
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -80,7 +95,7 @@ class _Found:
         self.accesses: list[Access] = []
         self.readers: list[str] = []
         self.categories: list[str] = []
-        self.unknown: list[str] = []
+        self.unknown: list[Unknown] = []
 
 
 def scope_of(store: LocalStore, tenants: Sequence[str], *, environment: str = "", name: str = "") -> Scope:
@@ -118,24 +133,26 @@ def _gather(store: LocalStore, tenant: str, environment: str, name: str, found: 
             try:
                 names |= _of_file(store, tenant, place, name, found)
             except SealproofError as exc:
-                found.unknown.append(f"{tenant}/{place}: {exc.message}")
+                found.unknown.append(Unknown(f"{tenant}/{place}: {exc.message}", exc.hint))
     try:
         found.accesses += _accesses(store.root, tenant, environment, names, narrowed=bool(name))
     except SealproofError as exc:
-        found.unknown.append(f"who accessed {tenant}: {exc.message}")
-    categories = _categories(store, tenant)
+        found.unknown.append(Unknown(f"who accessed {tenant}: {exc.message}", exc.hint))
+    about = f"which personal data is in reach of {tenant}"
+    try:
+        categories = _categories(of_tenant(store, tenant))
+    except SealproofError as exc:
+        found.unknown.append(Unknown(f"{about}: {exc.message}", exc.hint))
+        return
     if categories:
         found.categories.append(f"{tenant}: {categories}")
     else:
-        found.unknown.append(f"which personal data is in reach of {tenant}: its manifest does not say")
+        fix = _UNDECLARED.format(path=f"{store.root}/tenants/{tenant}/{FILE_NAME}")
+        found.unknown.append(Unknown(f"{about}: its manifest does not say", fix))
 
 
-def _categories(store: LocalStore, tenant: str) -> str:
-    """Return what the tenant's manifest says of the data in reach; nothing where it does not say, or does not read."""
-    try:
-        declared = of_tenant(store, tenant)
-    except SealproofError:
-        return ""
+def _categories(declared: TenantDeclaration) -> str:
+    """Return what a tenant's manifest says of the data in reach; nothing where it does not say."""
     if declared.personal_data is False and declared.reason:
         return f"none: {declared.reason}"
     return declared.processing.parts.get("categories", "") if declared.processing else ""
@@ -161,7 +178,7 @@ def _of_file(store: LocalStore, tenant: str, environment: str, name: str, found:
 
 def _readers(envelope: Envelope) -> str:
     count = len(envelope.readers)
-    return f"{envelope.tenant}/{envelope.environment}: {count} recipient{'s' if count > 1 else ''} of its own"
+    return f"{envelope.tenant}/{envelope.environment}: {counted(count, 'recipient')} of its own"
 
 
 def _accesses(root: str, tenant: str, environment: str, names: set[str], *, narrowed: bool) -> Iterator[Access]:

@@ -16,6 +16,7 @@ from sealproof.checks.trails import records
 from sealproof.findings import Finding, failed, not_evaluated, passed
 from sealproof.vault.audit.lines import LOG
 from sealproof.vault.manifest import SecretClass
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def audit_records(ctx: Context) -> Iterator[Finding]:
     if not count:
         yield not_evaluated(where, "it holds no record yet")
     elif not flaws:
-        yield passed(where, f"{count} records are complete and clean")
+        yield passed(where, f"{counted(count, 'record')}, complete and clean")
 
 
 def _values(ctx: Context) -> tuple[tuple[bytes, ...], str]:

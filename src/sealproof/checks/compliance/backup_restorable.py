@@ -23,6 +23,7 @@ from sealproof.findings import Finding, failed, not_applicable, not_evaluated, p
 from sealproof.vault.backup.header import WHOLE_STORE
 from sealproof.vault.backup.opening import container
 from sealproof.vault.backup.shelf import IN_PLACE, SUFFIX
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _none(ctx: Context, hours: int) -> Finding:
     began = store_began(ctx)
     if ctx.now - began <= hours * _HOUR:
         return not_applicable(
-            "backups", f"the store began on {day_of(began)}: its first backup is due in {hours} hours"
+            "backups", f"the store began on {day_of(began)}: its first backup is due in {counted(hours, 'hour')}"
         )
     fix = command(ctx, "backup", "create", "--recipient", "KEY")
     return not_evaluated(
@@ -102,16 +103,17 @@ def _none(ctx: Context, hours: int) -> Finding:
 def _age(ctx: Context, newest: Kept, hours: int) -> Finding:
     age = ctx.now - newest.created
     where = os.path.basename(newest.path)
+    made = f"made {counted(max(age, 0) // _HOUR, 'hour')} ago"
     if age > hours * _HOUR:
         fix = command(ctx, "backup", "create", "--due", "--every", str(hours), "--recipient", "KEY")
-        return failed(where, f"made {age // _HOUR} hours ago", expected=f"at most {hours} hours", fix=fix)
-    return passed(where, f"made {max(age, 0) // _HOUR} hours ago, and sealed")
+        return failed(where, made, expected=f"at most {counted(hours, 'hour')}", fix=fix)
+    return passed(where, f"{made}, and sealed")
 
 
 def _drilled(ctx: Context, tried: Drill, minutes: int) -> Iterator[Finding]:
     scope = f"{ctx.tenant.scope.tenant}/{ctx.tenant.scope.environment}"
     again = command(ctx, "backup", "create", "--recipient", "KEY")
-    expected = f"a restore within {minutes} minutes to the values that were backed up"
+    expected = f"a restore within {counted(minutes, 'minute')} to the values that were backed up"
     if tried.problem:
         yield failed("restore drill", f"it failed: {tried.problem}", expected=expected, fix=again)
         return
@@ -130,5 +132,6 @@ def _drilled(ctx: Context, tried: Drill, minutes: int) -> Iterator[Finding]:
         yield failed("restore drill", observed, expected=expected, fix=again)
         return
     took = max(1, round(tried.seconds))
-    observed = f"{len(restored.digests)} values of {scope} opened within {took} s; {len(same)} are still current"
+    opened = f"{counted(len(restored.digests), 'value')} of {scope} opened within {took} s"
+    observed = f"{opened}; still current: {len(same)}"
     yield passed("restore drill", observed)

@@ -10,13 +10,13 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
-from sealproof.reports.notice import pack
+from sealproof.reports.notice import affected, pack
 from sealproof.vault.incident import scope_of
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +47,7 @@ def compromise_scope(ctx: Context) -> Iterator[Finding]:
     yield _judge_time(scope, seconds, limit)
     yield _judge_pack(scope, written)
     for unknown in scope.unknown:
-        fix = command(ctx, "incident", *tenants[:1], "--output", "DIR")
-        yield not_evaluated("drill", f"unknown: {unknown}", fix=fix)
+        yield not_evaluated("drill", f"unknown: {unknown.what}", fix=unknown.fix)
 
 
 def _write(ctx: Context, scope: Scope) -> set[str]:
@@ -60,12 +59,12 @@ def _write(ctx: Context, scope: Scope) -> set[str]:
 
 
 def _judge_time(scope: Scope, seconds: float, limit: int) -> Finding:
-    what = f"{len(scope.affected)} secrets of {len(scope.tenants)} tenants and {len(scope.accesses)} accesses"
+    what = f"{affected(scope)} and {counted(len(scope.accesses), 'access', 'accesses')}"
     if seconds > limit * _SECONDS:
         observed = f"listing {what} took {seconds:.0f} s"
         fix = "prune or export what the log no longer needs to hold"
-        return failed("drill", observed, expected=f"at most {limit} minutes", fix=fix)
-    return passed("drill", f"{what} were listed within {max(1, round(seconds))} s")
+        return failed("drill", observed, expected=f"at most {counted(limit, 'minute')}", fix=fix)
+    return passed("drill", f"listed {what} within {max(1, round(seconds))} s")
 
 
 def _judge_pack(scope: Scope, written: set[str]) -> Finding:

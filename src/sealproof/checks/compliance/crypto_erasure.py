@@ -23,6 +23,7 @@ from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
 from sealproof.signing import sha256
 from sealproof.vault.keys.ledger import Purpose, State, read_ledger
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _ledger(ledger: Ledger, grave: Grave) -> Finding:
         return failed(where, f"{', '.join(living)} is not destroyed", expected=_SHREDDED, fix="erase the tenant again")
     if not keys:
         return not_evaluated(where, "the ledger knows of no key that the tenant ever had")
-    return passed(where, f"{len(keys)} keys, all destroyed")
+    return passed(where, f"{counted(len(keys), 'key')}, all destroyed")
 
 
 def _wraps(ctx: Context, grave: Grave) -> Iterator[Finding]:
@@ -91,7 +92,7 @@ def _copies(ctx: Context, grave: Grave, lines: list[KeyLine]) -> Iterator[Findin
             yield failed(where, f"a copy of {grave.tenant}'s file still opens", expected=_SHREDDED, fix=fix)
             return
     if tried:
-        yield passed(f"copies of {grave.tenant}", f"none of {tried} opens with any of the {len(lines)} keys found here")
+        yield passed(f"copies of {grave.tenant}", f"none of {tried} opens; keys found here and tried: {len(lines)}")
     else:
         yield not_applicable(f"copies of {grave.tenant}", "none is retained where this run may look")
 

@@ -14,6 +14,7 @@ from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.checks.trails import records
 from sealproof.findings import Finding, failed, not_evaluated, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,4 +38,4 @@ def events_logged(ctx: Context) -> Iterator[Finding]:
         reason = f"{exc.message}: read and change it through the manager or the agent"
         yield not_evaluated(f"audit/{tenant}", reason)
         return
-    yield passed(f"audit/{tenant}", f"{count} records")
+    yield passed(f"audit/{tenant}", counted(count, "record"))

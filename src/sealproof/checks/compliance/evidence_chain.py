@@ -20,6 +20,7 @@ from sealproof.loader.files import open_root, read_private, read_public
 from sealproof.loader.storekeys import pinned_keys
 from sealproof.reports.predecessor import predecessor
 from sealproof.signing import SigningKey
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,11 +78,12 @@ def _judge(ctx: Context, runs: tuple[PastRun, ...], limit: int) -> Iterator[Find
         yield passed("run numbers", f"runs {numbers[0]} to {numbers[-1]}, without a gap")
     times = [*(run.ended // 1000 for run in runs), ctx.now]
     longest = max(later - earlier for earlier, later in pairwise(times))
+    hours = counted(max(longest, 0) // _HOUR, "hour")
     if longest > limit * _HOUR + _GRACE:
-        observed = f"{longest // _HOUR} hours lie between two runs"
-        yield failed("cadence", observed, expected=f"at most {limit} hours", fix="run the gate on a schedule")
+        expected = f"at most {counted(limit, 'hour')}"
+        yield failed("cadence", f"{hours} between two runs", expected=expected, fix="run the gate on a schedule")
     else:
-        yield passed("cadence", f"at most {max(longest, 0) // _HOUR} hours between two of the last {len(runs)} runs")
+        yield passed("cadence", f"at most {hours} between two of the last {len(runs)} runs")
 
 
 def _pinned(ctx: Context) -> list[bytes]:

@@ -15,6 +15,7 @@ from sealproof.checks.tenant import NoEvidence
 from sealproof.checks.trails import logs, records
 from sealproof.envelope.freshness import CLOCK_SKEW
 from sealproof.findings import Finding, failed, not_evaluated, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def _log(ctx: Context, tenant: str, limit: int) -> Finding:
     if latest > ctx.now * 1000 + CLOCK_SKEW * 1000:
         observed = f"its newest record is of {day_of(latest // 1000)}, which is ahead of the clock"
         return failed(where, observed, expected=expected, fix=fix)
-    return passed(where, f"{count} records in the order of their times")
+    return passed(where, f"{counted(count, 'record')} in the order of their times")
 
 
 def _files(ctx: Context) -> Iterator[Finding]:
@@ -82,4 +83,4 @@ def _files(ctx: Context) -> Iterator[Finding]:
         else:
             fine += 1
     if fine:
-        yield passed("sealed files", f"{fine} files hold no time from the future")
+        yield passed("sealed files", f"no time from the future in {counted(fine, 'file')}")

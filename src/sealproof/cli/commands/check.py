@@ -123,11 +123,11 @@ def _print(outcome: RunResult) -> None:
     items = console.counted(final.gating, "item")
     verdict = f"gate NOT met: {items} at or above {outcome.gate.value}" if final.gating else "gate met"
     if outcome.shard:
-        console.answer(
-            f"part {outcome.shard} of a plan of {outcome.shard.items} items: it says nothing about the rest."
-        )
+        plan = console.counted(outcome.shard.items, "item")
+        console.answer(f"part {outcome.shard} of a plan of {plan}: it says nothing about the rest.")
     console.answer(f"{verdict}. {states or 'no check ran'}. {final.evaluated} of {final.total} items evaluated.")
-    console.answer(f"rollback: {outcome.rollback}. {len(outcome.not_run)} checks of the catalogue were not looked at.")
+    left_out = console.counted(len(outcome.not_run), "check of the catalogue was", "checks of the catalogue were")
+    console.answer(f"rollback: {outcome.rollback}. {left_out} not looked at.")
 
 
 def _print_finding(finding: Finding) -> None:

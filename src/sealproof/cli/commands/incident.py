@@ -19,7 +19,7 @@ from sealproof.cli import arguments, console
 from sealproof.cli.private_file import write_private
 from sealproof.errors import CallerError, StoreExists
 from sealproof.loader.files import unavailable
-from sealproof.reports.notice import pack
+from sealproof.reports.notice import affected, pack
 from sealproof.vault.incident import scope_of
 from sealproof.vault.store.local import LocalStore
 
@@ -53,11 +53,12 @@ def run(args: Arguments) -> int:
     if args.json:
         console.answer(files["scope.json"].decode().rstrip("\n"))
         return 0
-    what = f"{console.counted(len(scope.affected), 'secret')} of {console.counted(len(scope.tenants), 'tenant')}"
-    accesses = len(scope.accesses)
-    console.answer(f"affected: {what}, {accesses} recorded access{'' if accesses == 1 else 'es'}")
+    accesses = console.counted(len(scope.accesses), "recorded access", "recorded accesses")
+    console.answer(f"affected: {affected(scope)}, {accesses}")
     for unknown in scope.unknown:
-        console.answer(f"unknown: {console.visible(unknown)}")
+        console.answer(f"unknown: {console.visible(unknown.what)}")
+        if unknown.fix:
+            console.answer(f"  fix  {console.visible(unknown.fix)}")
     if args.output:
         console.answer(f"wrote {', '.join(sorted(files))} to {args.output}")
     return 0

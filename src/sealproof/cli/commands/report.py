@@ -76,6 +76,6 @@ def _pin(args: Arguments) -> int:
 
 def _count(args: Arguments, number: int) -> list[Path]:
     if len(args.paths) != number:
-        message = f"report {args.action} takes {number} path{'s' if number > 1 else ''}, {len(args.paths)} were given"
+        message = f"report {args.action} takes {console.counted(number, 'path')}, {len(args.paths)} were given"
         raise CallerError(message, hint="sealproof report --help")
     return [Path(path) for path in args.paths]

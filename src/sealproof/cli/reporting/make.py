@@ -57,7 +57,7 @@ def merge(paths: Sequence[Path], args: Arguments) -> int:
     outcome = verdict(run.results, run.gate)
     gating = console.counted(outcome.gating, "item")
     met = f"gate NOT met: {gating} at or above {run.gate.value}" if outcome.gating else "gate met"
-    console.answer(f"merged {console.counted(len(parts), 'part')}, {len(run.results)} items: {met}")
+    console.answer(f"merged {console.counted(len(parts), 'part')}, {console.counted(len(run.results), 'item')}: {met}")
     _said(names, args.output)
     return int(outcome.exit_code)
 

@@ -37,7 +37,7 @@ def write(store):
 def test_complete_records_pass(store, run_check, write):
     write(NOON, READ, READ._replace(operation="list", name="", request="c0ffee02"))
     result = run_check(store, "CMP-002", "aurora")
-    assert (result.status, result.findings[0].observed) == (Status.PASS, "2 records are complete and clean")
+    assert (result.status, result.findings[0].observed) == (Status.PASS, "2 records, complete and clean")
 
 
 @pytest.mark.parametrize(

@@ -112,4 +112,4 @@ def test_a_change_after_the_backup_is_no_fault_of_it(store, run_check, back_up):
     Custodian(str(store)).seal("aurora", "development", {"API_TOKEN": b"a value from after the backup"})
     result = judged(run_check, store)
     assert result.status is Status.PASS
-    assert "4 are still current" in result.findings[-1].observed
+    assert "still current: 4" in result.findings[-1].observed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from sealproof.reports.notice import pack
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.custodian import Custodian
-from sealproof.vault.incident import Access, Affected, Scope, scope_of
+from sealproof.vault.incident import Access, Affected, Scope, Unknown, scope_of
 from sealproof.vault.store.local import LocalStore
 
 READ = AuditRecord("billing", Established.UID, "read", Outcome.ALLOW, "development", "DB_PASSWORD", 1, "c0ffee01")
@@ -107,7 +108,39 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(logged):
     (logged / "tenants" / "aurora" / ".env.enc").write_bytes(b"torn")
     scope = scope_of(LocalStore(str(logged)), ["aurora", "borealis"])
     assert scope.tenants == ("borealis",)
-    assert any("aurora/development" in text for text in scope.unknown)
+    assert any("aurora/development" in item.what for item in scope.unknown)
+
+
+_WRITTEN = {
+    "no": '[tenant]\npersonal_data = false\nreason = "sounds"',
+    "yes": '[tenant.processing]\ncategories = "names"',
+}
+
+
+@pytest.mark.parametrize("said", _WRITTEN)
+def test_what_is_unknown_says_what_to_write_and_that_fills_it(logged, run_check, said):
+    manifest = logged / "tenants" / "aurora" / "manifest.toml"
+    kept = manifest.read_text().partition("[tenant")[0]
+    manifest.write_text(kept)
+    (unknown,) = [
+        item for item in scope_of(LocalStore(str(logged)), ["aurora"]).unknown if "personal data" in item.what
+    ]
+    finding = next(item for item in run_check(logged, "CMP-015").findings if "personal data" in item.reason)
+    assert finding.fix == unknown.fix
+    path = unknown.fix.removeprefix("write into ").partition(": ")[0]
+    for text in _WRITTEN[said].replace("names", "…").replace("sounds", "…").splitlines():
+        assert text in unknown.fix
+    Path(path).write_text(f"{kept}\n{_WRITTEN[said]}\n")
+    assert scope_of(LocalStore(str(logged)), ["aurora"]).unknown == ()
+
+
+def test_a_manifest_that_cannot_be_read_is_named_as_such(logged):
+    (logged / "tenants" / "aurora" / "manifest.toml").write_text("[tenant]\npersonal_data = 3\n")
+    told = {item.what: item.fix for item in scope_of(LocalStore(str(logged)), ["aurora"]).unknown}
+    about = (
+        "which personal data is in reach of aurora: tenants/aurora/manifest.toml: tenant.personal_data cannot be read"
+    )
+    assert told[about] == "allowed: true or false"
 
 
 def test_the_command_writes_a_pack(logged, tmp_path, capsys):
@@ -131,7 +164,9 @@ HOSTILE = "=cmd|' /C calc'!A1\n# [x](javascript:1) <b>\x1b[2J"
 def test_hostile_texts_are_inert_in_the_pack():
     affected = Affected("acme", "production", "NAME", 1, "2027-01-01T00:00:00Z", HOSTILE, HOSTILE)
     access = Access("2027-01-01T00:00:00Z", HOSTILE, "read", "allow", "acme", "production", HOSTILE, 1, "r")
-    files = pack(Scope(HOSTILE, (affected,), (access,), (HOSTILE,), (HOSTILE,), (HOSTILE,)), known_at=0)
+    files = pack(
+        Scope(HOSTILE, (affected,), (access,), (HOSTILE,), (HOSTILE,), (Unknown(HOSTILE, HOSTILE),)), known_at=0
+    )
     for name in ("notice.md", "secrets.csv", "accesses.csv"):
         assert b"\x1b" not in files[name]
     assert b"\n# [x]" not in files["notice.md"]

@@ -86,7 +86,7 @@ def test_shredded_keys_open_nothing(erased, run_check, kept):
     assert result.status is Status.PASS
     assert [finding.observed for finding in result.findings] == [
         "2 keys, all destroyed",
-        "none of 1 opens with any of the 0 keys found here",
+        "none of 1 opens; keys found here and tried: 0",
     ]
 
 
