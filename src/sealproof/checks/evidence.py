@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _KEY_MAX = 4096  # bytes
 _ATTESTATION_MAX = 64 * 1024 * 1024  # bytes
-STARTS = "this run starts a chain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def place(gate: Gate) -> Place:
     """
     path, must = predecessor_path(gate)
     if not path:
-        return Place(notes=(STARTS,) if gate.report_dir else ())
+        return Place()
     data = read_public(path, limit=_ATTESTATION_MAX)
     if data is None:
         message = f"there is no previous attestation at {path}"
@@ -57,7 +56,9 @@ def place(gate: Gate) -> Place:
         if must:
             message = f"the previous attestation {path} is not signed by this run's report key: {exc.message}"
             raise EvidenceRejected(message, hint="sealproof report verify DIR --key PUBLIC_KEY_FILE") from exc
-        return Place(notes=(f"the report found in place is not signed by this run's key: {STARTS}",))
+        return Place(
+            notes=("the report found in place is not signed by this run's key, so this run does not follow it",)
+        )
     return Place(before[-1].number + 1, before[-1].attestation, before[-HISTORY_MAX:])
 
 

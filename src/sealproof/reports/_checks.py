@@ -23,7 +23,9 @@ _SUITES: Final[Mapping[str, str]] = {
     "penetration": "Penetration-style",
     "load": "Load",
 }
-_COMMANDS: Final = ("sealproof", "git", "chmod", "chown", "rm", "mv", "openssl", "pip", "python", "systemctl")
+_COMMANDS: Final = frozenset(
+    "sealproof git chmod chown mkdir rm mv shred openssl pip python systemctl timedatectl export unset".split()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ A signature says who and what, not when: times are as the signer's clock had the
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sealproof.compliance import catalogue as shipped
 from sealproof.errors import EvidenceRejected
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from sealproof.reports._files import Folder
     from sealproof.reports.results import Document
     from sealproof.reports.trust import PinnedKey
+
+FETCH_SIGNED: Final = "ask whoever made it for the signed report: anyone may have written or changed this one"
 
 
 def verify(
@@ -101,7 +103,9 @@ def recount(document: Document) -> None:
     for name, number in counted.items():
         if stated[name] != number:
             message = f"{results.NAME}: verdict.{name} is not what its results add up to"
-            raise EvidenceRejected(message, hint="trust nothing in it, and run the checks again", names=(name,))
+            raise EvidenceRejected(
+                message, hint="trust nothing in it, and ask who signed it for a new run", names=(name,)
+            )
 
 
 def require_catalogue(run: RunResult, catalogue: Catalogue) -> None:
@@ -130,7 +134,7 @@ def _step(number: int, file: str = "") -> Iterator[None]:
 def _signed(folder: Folder, keys: Sequence[PinnedKey]) -> tuple[bytes, Mapping[str, PinnedKey]]:
     if attestation.NAME not in folder.names():
         message = "is missing: this report is unsigned"
-        raise EvidenceRejected(message, hint="run again with --sign-key", names=(attestation.NAME,))
+        raise EvidenceRejected(message, hint=FETCH_SIGNED, names=(attestation.NAME,))
     envelope = folder.read(attestation.NAME)
     for entry in parse(envelope, "the envelope").fields("payload", "payloadType", "signatures")["signatures"].items():
         entry.fields("keyid", "sig")

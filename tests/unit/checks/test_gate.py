@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from sealproof.checks.evidence import report_keys, write
@@ -70,7 +72,7 @@ def test_runs_form_a_chain_and_each_report_verifies(gate):
     with open(data, "rb") as file:
         digest = sha256(file.read()).hex()
     second = run_gate(gate())
-    assert (first.number, first.previous) == (1, "")
+    assert (first.number, first.previous, first.notes) == (1, "", ())
     assert (second.number, second.previous) == (2, digest)
 
 
@@ -82,6 +84,17 @@ def test_a_named_predecessor_of_another_key_is_refused(gate, tmp_path):
     named = gate(sign_key=str(other), previous=f"{gate().report_dir}/{attestation.NAME}")
     with pytest.raises(EvidenceRejected, match="not signed by this run's report key"):
         run_gate(named)
+
+
+def test_a_report_in_place_that_another_key_signed_is_not_followed_and_the_run_says_so(gate, store, tmp_path):
+    write(gate(), run_gate(gate()))
+    shutil.rmtree(store / "reports", ignore_errors=True)
+    other = tmp_path / "other.key"
+    other.write_bytes(SigningKey(bytes(range(32))).to_pem())
+    other.chmod(0o600)
+    run = run_gate(gate(sign_key=str(other)))
+    assert (run.number, run.previous) == (1, "")
+    assert run.notes == ("the report found in place is not signed by this run's key, so this run does not follow it",)
 
 
 @pytest.mark.parametrize("text", [None, b"no key\n"], ids=["missing", "malformed"])

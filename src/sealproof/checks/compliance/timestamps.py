@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sealproof.checks.context import Context
 
-_FIX = "turn on time synchronisation: timedatectl set-ntp true"
+_FIX = "timedatectl set-ntp true"
 
 
 @check("CMP-003")

@@ -65,6 +65,8 @@ def run(args: Arguments) -> int:
         _print(outcome)
     if gate.report_dir:
         names = evidence.write(gate, outcome)
+        if not outcome.previous:
+            console.say("this run starts a chain: it names no predecessor")
         console.say(f"wrote {', '.join(names)} to {gate.report_dir}")
         if attestation.NAME not in names:
             console.say("sealproof: warning: no report key was found, so the report is UNSIGNED")
