@@ -31,6 +31,7 @@ from sealproof.envelope.grammar import KEY_BYTES, encode
 from sealproof.envelope.keyfile import KeyLine
 from sealproof.errors import CallerError, GraceNotOver
 from sealproof.signing import fingerprint
+from sealproof.vault.backup.restore import RESTORE
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import this_user
 from sealproof.vault.keys.epochs import Epochs
@@ -188,7 +189,7 @@ def _rotate_master(args: Arguments) -> int:
             passphrase=passphrase
         )
     _answer(args, _new_master(numbers["count"]), tenants=numbers["count"])
-    _say_new_master(from_passphrase=passphrase is not None)
+    _say_new_master("the new passphrase" if passphrase is not None else "")
     return 0
 
 
@@ -196,11 +197,10 @@ def _new_master(tenants: int) -> str:
     return f"a new master wraps the keys of {console.counted(tenants, 'tenant')}"
 
 
-def _say_new_master(*, from_passphrase: bool) -> None:
+def _say_new_master(passphrase: str) -> None:
+    """Say what `MASTER_SECRET_KEY` is from now on: `passphrase` in words, or nothing over a random master."""
     console.say("backups of keys/ still hold the old one, and open with it: let them age out, and make a new backup")
-    console.say(
-        "MASTER_SECRET_KEY is the new passphrase from now on" if from_passphrase else "unset MASTER_SECRET_KEY, if set"
-    )
+    console.say(f"MASTER_SECRET_KEY is {passphrase} from now on" if passphrase else "unset MASTER_SECRET_KEY, if set")
 
 
 def _passphrase() -> str:
@@ -259,18 +259,26 @@ def _ledger(args: Arguments) -> int:
 def _resume(args: Arguments) -> int:
     custodian = _custodian(args)
     life = KeyLife(custodian, subject=this_user())
-    done, masters = [], []
+    done, masters, waiting = [], [], []
     for operation in life.unfinished():
+        waits_for = "" if args.abandon else life.waits_for(operation)
+        if waits_for:
+            waiting.append(f"{operation.kind} of {operation.scope}")
+            console.say(f"{waiting[-1]} waits for you: {waits_for}")
+            continue
         with recorded(args.root, "key.abandon" if args.abandon else "key.resume"):
             (life.abandon if args.abandon else life.resume)(operation)
         done.append(f"{operation.kind} of {operation.scope}")
         if operation.kind == MASTER_ROTATE and not args.abandon:
             masters.append(custodian.keyring.journal.history(MASTER_ROTATE, operation.scope)[-1])
     verb = "gave up" if args.abandon else "carried on"
-    _answer(args, f"{verb}: {', '.join(done)}" if done else "nothing is unfinished", operations=done)
+    nothing = "nothing was carried on" if waiting else "nothing is unfinished"
+    _answer(args, f"{verb}: {', '.join(done)}" if done else nothing, operations=done, waiting=waiting)
+    if any(one.startswith(RESTORE) for one in done):
+        console.say("what a restore had put in place stays: sealproof list shows each file's generation")
     for over in masters:
         console.say(_new_master(over.number("tenants")))
-        _say_new_master(from_passphrase=over.text("form") == PASSPHRASE)
+        _say_new_master("the passphrase that the rotation began with" if over.text("form") == PASSPHRASE else "")
     return 0
 
 

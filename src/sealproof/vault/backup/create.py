@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.envelope.grammar import FILE_MAX
-from sealproof.errors import FileUnavailable, OperationUnderWay, UnsafeFile
+from sealproof.errors import FileUnavailable, OperationUnderWay, SealproofError, UnsafeFile
 from sealproof.loader.files import PRIVATE_FILE, open_root, temporary_of, unavailable
 from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.entries import MANIFEST, Manifest, Sealed, head_line
@@ -17,6 +17,7 @@ from sealproof.vault.backup.header import WHOLE_STORE
 from sealproof.vault.backup.source import Reading, items, sealed_of
 from sealproof.vault.backup.stream import Sealer, opened
 from sealproof.vault.keys import master
+from sealproof.vault.keys.holds import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,24 +64,37 @@ def create(
     Raises ConfigurationError, UnknownTenant, UnsafeFile, DataError if a sealed file is malformed, FileUnavailable.
     """
     journal = custodian.keyring.journal
-    with journal.lease(f"backup/{scope_name(scope)}"), _masters_at_rest(journal, scope):
+    with journal.lease(f"backup/{scope_name(scope)}"), _at_rest(journal, scope), open_root(directory) as place:
+        place.lock()
+        place.sweep()
         for broken_off in journal.unfinished(CREATE, scope_name(scope)):
-            broken_off.abandon("broken off; what was half written was never in place")
+            give_up(broken_off)
         header, key = headers.make(scope, int(custodian.keyring.clock()), recipients, random=custodian.keyring.random)
         operation = journal.begin(CREATE, scope_name(scope), container=header.identifier, name=name)
-        with open_root(directory) as place:
-            place.lock()
-            place.sweep()
+        try:
             manifest, size = _write(_Job(custodian, header, key, operation, advance), place, name)
+        except SealproofError:
+            give_up(operation)
+            raise
         operation.done(bytes=size, files=len(manifest.files))
     return Made(f"{directory}/{name}", header, manifest, size)
 
 
+def give_up(operation: Operation) -> None:
+    """End a backup that was broken off. The next one sweeps what it may have left half written."""
+    placed = operation.has("place")
+    operation.abandon("broken off as it was put in place" if placed else "broken off before anything was in place")
+
+
 @contextmanager
-def _masters_at_rest(journal: Journal, scope: str) -> Iterator[None]:
-    """Keep the master from being changed while `keys/` is copied. Raises OperationUnderWay if that is going on."""
+def _at_rest(journal: Journal, scope: str) -> Iterator[None]:
+    """Keep the tenant from being erased while it is copied, or the master from being changed while `keys/` is.
+
+    Raises OperationUnderWay if that is going on.
+    """
     if scope != WHOLE_STORE:
-        yield
+        with beside(journal, scope):
+            yield
         return
     with journal.lease(master.SCOPE):
         if journal.unfinished(master.ROTATE):

@@ -11,6 +11,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from sealproof.envelope.grammar import is_environment, is_tenant
 from sealproof.envelope.parse import parse
 from sealproof.errors import DataError, FileUnavailable, UnknownTenant, UnsafeFile
 from sealproof.loader.files import is_temporary, open_root, unavailable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from sealproof.vault.custodian import Custodian
 
 KEY_LINES = "key-lines"
-"""Directory in a tenant's container: `key-lines/<tenant>.<environment>.key`."""
+"""Directory in a tenant's container: `key-lines/<tenant>.<environment>.key`, with lines of that scope alone."""
 _CHUNK = 256 * 1024  # bytes
 _TOP = frozenset(("sealproof.toml", "policy.json", "manifest.toml", "waivers.toml"))
 _ROOMS = ("tenants", "keys", "audit", "records")  # files before keys: a new epoch's key is there when its file is
@@ -139,6 +140,15 @@ def is_sealed(path: str) -> bool:
     return room == "tenants" and len(rest) == 2 and bool(_SEALED(rest[1]))  # noqa: PLR2004 - tenants/<tenant>/<name>
 
 
+def scope_of_lines(path: str) -> tuple[str, str] | None:
+    """Return the tenant and environment whose key lines a path of a container holds; None for any other path."""
+    room, *rest = path.split("/")
+    if room != KEY_LINES or len(rest) != 1 or not rest[0].endswith(".key"):
+        return None
+    tenant, _, environment = rest[0].removesuffix(".key").partition(".")
+    return (tenant, environment) if is_tenant(tenant) and is_environment(environment) else None
+
+
 def has_place(path: str, scope: str) -> bool:
     """Tell whether a backup of `scope` (a tenant, or `*`) may hold `path`: what `items` would put into one, no more."""
     room, *rest = path.split("/")
@@ -148,7 +158,8 @@ def has_place(path: str, scope: str) -> bool:
         if room not in _ROOMS:
             return False
     elif room == KEY_LINES:
-        return len(rest) == 1 and rest[0].startswith(f"{scope}.")
+        found = scope_of_lines(path)
+        return found is not None and found[0] == scope
     elif room not in ("tenants", "audit") or rest[:1] != [scope]:
         return False
     parent, _, name = path.rpartition("/")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from sealproof.envelope.keyfile import KeyLine, parse_keys
 from sealproof.envelope.keytree import TENANT_FILE_MAX, MasterFile, TenantFile
+from sealproof.errors import EvidenceRejected
 from sealproof.loader import keys as loader_keys
 from sealproof.signing import public_from_pem
-from sealproof.vault.backup.source import KEY_LINES
+from sealproof.vault.backup.source import scope_of_lines
 
 if TYPE_CHECKING:
     from sealproof.vault.backup.entries import Entry
@@ -32,11 +33,12 @@ class StagedKeys:
         return "StagedKeys(…)"
 
     def take(self, entry: Entry) -> None:
-        """Take in one file of a container, if it is a key. Raises DataError."""
-        if entry.path.startswith(f"{KEY_LINES}/"):
-            for line in parse_keys(entry.read(_SMALL * 4)):
-                scope = (line.tenant, line.environment)
-                self._lines[scope] = (*self._lines.get(scope, ()), line)
+        """Take in one file of a container, if it is a key. Raises DataError, also on a line of another scope."""
+        scope = scope_of_lines(entry.path)
+        if scope is not None:
+            self._lines[scope] = parse_keys(entry.read(_SMALL * 4))
+            for line in self._lines[scope]:
+                _check_scope(entry.path, line, scope)
         elif entry.path == "keys/master.key":
             self._master = MasterFile.parse(entry.read(_SMALL))
         elif entry.path.startswith(_TENANTS) and entry.path.endswith(".key"):
@@ -71,3 +73,11 @@ class StagedKeys:
         if passphrase is not None and self._stretched is None:
             self._stretched = self._master.stretch(passphrase)
         return self._stretched
+
+
+def _check_scope(path: str, line: KeyLine, scope: tuple[str, str]) -> None:
+    """Refuse a key that the file's name does not promise: it would open, or let in, what nobody asked for."""
+    if (line.kind, line.tenant, line.environment) != ("epoch", *scope):
+        what = f"a key of {line.tenant}/{line.environment}" if line.kind == "epoch" else f"an {line.kind} identity"
+        message = f"{path} holds {what}, which has no place in it"
+        raise EvidenceRejected(message, hint="take another backup: sealproof backup list", names=(path,))

@@ -118,9 +118,9 @@ class Journal:
         return sum(1 for _ in self._all(every_signature=True))
 
     @contextmanager
-    def lease(self, scope: str) -> Iterator[None]:
-        """Hold `scope` for this worker alone. Raises OperationUnderWay at once if another holds it."""
-        with self._keys() as keys, lease(keys, scope):
+    def lease(self, scope: str, *, shared: bool = False) -> Iterator[None]:
+        """Hold `scope` for this worker alone, or `shared`. Raises OperationUnderWay at once if that cannot be had."""
+        with self._keys() as keys, lease(keys, scope, shared=shared):
             yield
 
     def _all(self, *, every_signature: bool) -> Iterator[Entry]:

@@ -7,13 +7,17 @@ the old key opens old copies until it is destroyed.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, Changed, GraceNotOver, OperationUnderWay
 from sealproof.vault.custodian import DAY, Change
+from sealproof.vault.keys.holds import beside
 from sealproof.vault.keys.keyring import check_room
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sealproof.envelope.seal import EpochKey
     from sealproof.vault.custodian import Custodian
     from sealproof.vault.journal import Operation
@@ -43,7 +47,7 @@ class Epochs:
             message = f"{grace_days} is no number of days"
             raise CallerError(message, hint="sealproof key rotate TENANT --grace DAYS")
         scope = f"{tenant}/{environment}"
-        with self._journal.lease(scope):
+        with self._held(scope):
             found = self._journal.unfinished(ROTATE, scope)
             if found:
                 return self._carry_out(found[0])
@@ -63,7 +67,7 @@ class Epochs:
         Raises GraceNotOver if all of them are still in their grace, OperationUnderWay on an unfinished rotation.
         """
         scope = f"{tenant}/{environment}"
-        with self._journal.lease(scope):
+        with self._held(scope):
             if self._journal.unfinished(ROTATE, scope):
                 message = f"the rotation of {scope} is not finished, so its old key is still needed"
                 raise OperationUnderWay(message, hint="sealproof key resume")
@@ -73,7 +77,7 @@ class Epochs:
 
     def resume(self, operation: Operation) -> None:
         """Finish a rotation or a destruction that was broken off."""
-        with self._journal.lease(operation.scope):
+        with self._held(operation.scope):
             if operation.kind == ROTATE:
                 self._carry_out(operation)
             else:
@@ -85,7 +89,7 @@ class Epochs:
         Raises OperationUnderWay if the file has left the old epoch: then there is only forward.
         """
         tenant, environment = operation.scope.split("/")
-        with self._journal.lease(operation.scope):
+        with self._held(operation.scope):
             current = self._custodian.open(tenant, environment).envelope.epoch
             if operation.kind != ROTATE or current >= operation.number("to"):
                 message = f"{operation.kind} of {operation.scope} has gone too far to be given up"
@@ -94,6 +98,11 @@ class Epochs:
                 tenant, environment, before=operation.number("to") + 1, keep=range(operation.number("to"))
             )
             operation.abandon("given up before the file was sealed again")
+
+    @contextmanager
+    def _held(self, scope: str) -> Iterator[None]:
+        with beside(self._journal, scope.partition("/")[0]), self._journal.lease(scope):
+            yield
 
     def _carry_out(self, operation: Operation) -> Change:
         tenant, environment = operation.scope.split("/")

@@ -24,13 +24,13 @@ from sealproof.vault import canaries
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.backup.shelf import Shelf
+from sealproof.vault.keys.holds import ERASE, alone
 from sealproof.vault.keys.overwrite import destroy
 
 if TYPE_CHECKING:
     from sealproof.vault.custodian import Custodian
     from sealproof.vault.journal import Operation
 
-ERASE = "tenant.erase"
 PAYLOAD_TYPE = "application/vnd.sealproof.erasure+json"
 _COPIES_MAX = 64  # files whose digests the journal line holds
 
@@ -51,7 +51,7 @@ class Erasure:
         `reason` stands in the tombstone. Raises UnknownTenant, OperationUnderWay, AuditUnavailable (nothing was
         erased if the last record cannot be made durable before), FileUnavailable.
         """
-        with self._journal.lease(check_tenant(tenant)):
+        with alone(self._journal, check_tenant(tenant)):
             found = self._journal.unfinished(ERASE, tenant)
             return self._carry_out(found[0] if found else self._begin(tenant, reason))
 

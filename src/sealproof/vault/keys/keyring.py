@@ -123,6 +123,12 @@ class Keyring:
                 return self._add_epoch(keys, owner, kek, environment, 1)
             return EpochKey(tenant, environment, record.epoch, owner.unwrap(kek, record))
 
+    def newest_epoch(self, tenant: str, environment: str) -> int:
+        """Return the number of a scope's newest epoch, 0 if there is none. Raises what `ensure_epoch` would raise."""
+        with self.locked() as keys:
+            record = _newest(self._unlocked(keys, check_tenant(tenant))[0], check_environment(environment))
+            return 0 if record is None else record.epoch
+
     def next_epoch(self, tenant: str, environment: str) -> EpochKey:
         """Make and return a new epoch beside the present one, which goes on opening until `drop_epochs`.
 

@@ -16,7 +16,7 @@ from sealproof.envelope.parse import parse
 from sealproof.errors import SealproofError
 from sealproof.loader.storekeys import MASTER, proved_owner
 from sealproof.signing import fingerprint, public_from_pem
-from sealproof.vault.keys import epochs, erasure, master, signers
+from sealproof.vault.keys import epochs, holds, master, signers
 from sealproof.vault.keys.keyring import KEY_MADE, PEM_MAX, tenants_of
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _destroyed(history: list[Operation], retired: dict[tuple[str, int], int]) ->
         if one.kind == epochs.DESTROY and one.last == "done":
             for epoch, made in zip(one.numbers("epochs"), one.numbers("created"), strict=True):
                 yield _gone(one.scope, epoch, made, retired.get((one.scope, epoch)), one.at)
-        elif one.kind == erasure.ERASE and one.has("audit"):
+        elif one.kind == holds.ERASE and one.has("audit"):
             made = one.number("created")
             yield KeyRecord(
                 one.scope, Purpose.TENANT, State.DESTROYED, made or None, destroyed=one.at, tenant=one.scope

@@ -7,22 +7,25 @@
 
 A reader who finds that `<tenant>.key` is not under the present master looks beside it
 (`loader/storekeys.py`), so there is no moment without an answer. Killed before the flip, the next call
-begins the wraps anew; behind it, it only finishes the renames, and needs no master for that.
+begins the wraps anew; behind it, it only finishes the renames, and needs no master for that. Which side it is on is
+seen by the master itself: the journal holds its hash from before it was written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sealproof.errors import DataError, KeyMissing, OperationUnderWay
+from sealproof.envelope.keytree import MasterFile
+from sealproof.errors import CannotOpen, KeyMissing, OperationUnderWay, SealproofError
 from sealproof.loader.storekeys import MASTER, NEXT, master_of, proved_owner, read_tenant_file
-from sealproof.vault.keys.keyring import tenants_of
+from sealproof.signing import sha256
+from sealproof.vault.keys.keyring import PEM_MAX, tenants_of
 from sealproof.vault.keys.overwrite import destroy, replace_overwriting, take_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sealproof.envelope.keytree import MasterFile
+    from sealproof.envelope.keytree import TenantFile
     from sealproof.loader.files import Directory
     from sealproof.vault.journal import Operation
     from sealproof.vault.keys.keyring import Keyring
@@ -50,21 +53,24 @@ class MasterRotation:
         """Take a new master into use, random or stretched from `passphrase`; return how many tenants have keys.
 
         A rotation that was broken off is finished: from the beginning if the old master is still in force (then
-        `passphrase` counts), else with the new one as it is. What is refused here is not begun.
+        `passphrase` counts), else with the new one as it is. What is refused here is not begun, and what fails
+        before the flip is given up.
 
         Raises WeakKey, KeyMissing and ConfigurationError if the present master does not open, CannotOpen if a
-        tenant's keys do not (nothing has changed then), OperationUnderWay, also on a rotation to the other form.
+        tenant's keys do not (nothing has changed then), OperationUnderWay, also on a rotation to the other form or
+        where another passphrase than this one is in force already.
         """
         with self._journal.lease(SCOPE):
             master = self._keyring.new_master(passphrase)
             form = RANDOM if passphrase is None else PASSPHRASE
             found = self._unfinished(form)
-            if found is None or not self._has_flipped(found):
-                self._prove()
+            if found is not None and self._has_flipped(found):
+                if passphrase is not None:
+                    self._refuse_another(passphrase)
+                return self._drop(found)
+            self._prove()
             operation = found or self._journal.begin(ROTATE, SCOPE, form=form)
-            if not self._has_flipped(operation):
-                operation.step("next", form=form, before=self._keyring.master_created())
-                self._change(operation, master, master.key if passphrase is None else master.stretch(passphrase))
+            self._change(operation, master, master.key if passphrase is None else master.stretch(passphrase))
             return self._drop(operation)
 
     def resume(self, operation: Operation) -> None:
@@ -104,6 +110,19 @@ class MasterRotation:
             for tenant in tenants_of(keys)[:1]:
                 proved_owner(keys, tenant)
 
+    def _refuse_another(self, passphrase: str) -> None:
+        """Raise OperationUnderWay unless the master that is in force is stretched from `passphrase`.
+
+        Where no tenant has keys, none is: whichever is set next is the master.
+        """
+        with self._keyring.locked() as keys:
+            key = MasterFile.parse(keys.read(MASTER, limit=PEM_MAX, private=True) or b"").stretch(passphrase)
+            files = [read_tenant_file(keys, one, suffix=end) for one in tenants_of(keys)[:1] for end in (NEXT, "")]
+        if any(files) and not any(_opens(one, key) for one in files if one):
+            message = "another passphrase than this one is the master already: the one that this rotation began with"
+            hint = "sealproof key resume, then set MASTER_SECRET_KEY to that one, and rotate again"
+            raise OperationUnderWay(message, hint=hint, names=("MASTER_SECRET_KEY",))
+
     def _give_up(self, operation: Operation, reason: str) -> None:
         with self._keyring.locked() as keys:
             for tenant in tenants_of(keys):
@@ -114,16 +133,18 @@ class MasterRotation:
 
     def _has_flipped(self, operation: Operation) -> bool:
         with self._keyring.locked() as keys:
-            return operation.has("flip") and f"{MASTER}{NEXT}" not in keys.names()
+            return operation.text("sha256") == _hash(keys.read(MASTER, limit=PEM_MAX, private=True) or b"")
 
     def _change(self, operation: Operation, master: MasterFile, key: bytes) -> None:
-        """Wrap everything under the next master and make it the master."""
-        with self._keyring.locked() as keys:
-            keys.sweep()
-            replace_overwriting(keys, f"{MASTER}{NEXT}", master.to_bytes())
-            tenants = tenants_of(keys)
-        operation.step("wrap", tenants=len(tenants))
+        """Wrap everything under the next master and make it the master, or leave everything as it was."""
+        data = master.to_bytes()
         try:
+            operation.step("next", before=self._keyring.master_created(), sha256=_hash(data))
+            with self._keyring.locked() as keys:
+                keys.sweep()
+                replace_overwriting(keys, f"{MASTER}{NEXT}", data)
+                tenants = tenants_of(keys)
+            operation.step("wrap", tenants=len(tenants))
             for tenant in tenants:
                 with self._keyring.locked() as keys:  # a tenant at a time: nobody else waits for all of them
                     self._wrap(keys, tenant, key)
@@ -133,8 +154,9 @@ class MasterRotation:
                 self._complete(keys, key)
                 operation.step("flip")
                 take_place(keys, f"{MASTER}{NEXT}", MASTER)
-        except DataError as exc:
-            self._give_up(operation, type(exc).__name__)
+        except SealproofError as exc:
+            if not self._has_flipped(operation):
+                self._give_up(operation, type(exc).__name__)
             raise
 
     def _wrap(self, keys: Directory, tenant: str, key: bytes) -> None:
@@ -166,3 +188,16 @@ class MasterRotation:
                         operation.reached("drop:tenant")
         operation.done(tenants=len(tenants))
         return len(tenants)
+
+
+def _opens(owner: TenantFile, master: bytes) -> bool:
+    try:
+        owner.kek(master)
+    except CannotOpen:
+        return False
+    return True
+
+
+def _hash(master: bytes) -> str:
+    """Return what the journal knows a master file by. A passphrase's holds only its salt, a random one's 256 bits."""
+    return sha256(master).hex()

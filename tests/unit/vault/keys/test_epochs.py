@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
@@ -275,6 +276,7 @@ def test_what_cannot_be_given_up_says_so(store, custodian):
     operation = journal.begin("master.rotate", "master", form="random")
     life.abandon(operation)
     operation = journal.begin("master.rotate", "master", form="random")
+    operation.step("next", sha256=sha256((store / "keys/master.key").read_bytes()).hexdigest())
     operation.step("flip")
     with pytest.raises(OperationUnderWay, match="in force already"):
         life.abandon(operation)

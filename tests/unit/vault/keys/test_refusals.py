@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+
 import pytest
 
 from sealproof.cli.main import dispatch
 from sealproof.envelope.keytree import MasterFile
-from sealproof.errors import AuditUnavailable, CannotOpen, ConfigurationError, KeyMissing, OperationUnderWay
+from sealproof.errors import (
+    AuditUnavailable,
+    CannotOpen,
+    ConfigurationError,
+    FileUnavailable,
+    KeyMissing,
+    OperationUnderWay,
+)
 from sealproof.loader.keys import forget_keys
 from sealproof.vault.custodian import Custodian
-from sealproof.vault.keys import erasure
+from sealproof.vault.keys import erasure, master
 from sealproof.vault.keys.epochs import Epochs
 from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.keys.life import KeyLife
@@ -19,6 +30,7 @@ from sealproof.vault.keys.signers import Signers
 from .conftest import PRODUCTION
 
 PASSPHRASE = "nine-lanterns-drift-past-the-quiet-harbour-42"
+ANOTHER = "seven-anvils-sleep-under-the-copper-orchard-93"
 
 
 @pytest.fixture
@@ -102,3 +114,95 @@ def test_a_refused_erasure_is_not_carried_out_later(store, custodian, monkeypatc
             Erasure(custodian, subject="user:tester").erase("acme")
     assert KeyLife(custodian, subject="user:tester").unfinished() == []
     assert custodian.open("acme", "production").values() == PRODUCTION
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def flipped(store):
+    """Return a store whose rotation to PASSPHRASE was stopped behind the flip, before any old wrap was dropped."""
+
+    def stop(point):
+        if point == "master.rotate:drop:before":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        MasterRotation(Custodian(str(store), reached=stop).keyring).rotate(passphrase=PASSPHRASE)
+    forget_keys()
+    return Custodian(str(store))
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_another_passphrase_than_the_one_in_force_is_refused_by_name(store, flipped, monkeypatch, dropped):
+    if dropped:
+        (store / "keys/tenant_keys/acme.key.next").replace(store / "keys/tenant_keys/acme.key")
+    before = (store / "keys/master.key").read_bytes()
+    with pytest.raises(OperationUnderWay, match="another passphrase than this one is the master already") as refused:
+        MasterRotation(flipped.keyring).rotate(passphrase=ANOTHER)
+    assert refused.value.names == ("MASTER_SECRET_KEY",)
+    assert (store / "keys/master.key").read_bytes() == before
+    assert len(flipped.keyring.journal.unfinished()) == 1
+    assert MasterRotation(flipped.keyring).rotate(passphrase=PASSPHRASE) == 2
+    monkeypatch.setenv("MASTER_SECRET_KEY", PASSPHRASE)
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+
+
+def test_the_command_claims_no_passphrase_that_is_not_in_force(store, flipped, monkeypatch, capsys):
+    typed = io.TextIOWrapper(io.BytesIO(ANOTHER.encode()))
+    monkeypatch.setattr(sys, "stdin", typed)
+    assert dispatch(["key", "rotate-master", "--passphrase", "--root", str(store)]) == 4
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "from now on" not in said.err
+    assert "another passphrase than this one is the master already" in said.err
+    assert dispatch(["key", "resume", "--root", str(store)]) == 0
+    said = capsys.readouterr()
+    assert "MASTER_SECRET_KEY is the passphrase that the rotation began with" in said.err
+
+
+def test_before_the_flip_another_passphrase_counts(store, monkeypatch):
+    def stop(point):
+        if point == "master.rotate:flip:before":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        MasterRotation(Custodian(str(store), reached=stop).keyring).rotate(passphrase=PASSPHRASE)
+    MasterRotation(Custodian(str(store)).keyring).rotate(passphrase=ANOTHER)
+    forget_keys()
+    monkeypatch.setenv("MASTER_SECRET_KEY", ANOTHER)
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+
+
+@pytest.mark.parametrize("failing", ["under", "master_created"])
+def test_a_change_of_the_master_that_the_disk_stops_is_given_up(store, custodian, monkeypatch, failing):
+    def full(*args):
+        raise FileUnavailable("no room", hint="free some")
+
+    before = (store / "keys/master.key").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(custodian.keyring), failing, full)
+        with pytest.raises(FileUnavailable):
+            MasterRotation(custodian.keyring).rotate()
+    assert custodian.keyring.journal.unfinished() == []
+    assert not list((store / "keys").rglob("*.next"))
+    assert (store / "keys/master.key").read_bytes() == before
+    assert custodian.open("acme", "production").values() == PRODUCTION
+
+
+def test_a_master_that_is_in_force_is_not_given_up_by_a_disk_that_did_not_confirm_it(store, custodian, monkeypatch):
+    def unconfirmed(directory, source, name):
+        os.rename(source, name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+        raise FileUnavailable("input/output error", hint="look at the disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(master, "take_place", unconfirmed)
+        with pytest.raises(FileUnavailable):
+            MasterRotation(custodian.keyring).rotate()
+    forget_keys()
+    (operation,) = KeyLife(custodian, subject="user:tester").unfinished()
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+    KeyLife(custodian, subject="user:tester").resume(operation)
+    assert not list((store / "keys").rglob("*.next"))
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
