@@ -63,7 +63,7 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
 
     def alerts(self) -> Sequence[Notifier]:
         """Return the sinks of the settings."""
-        return sinks_of(self.settings)
+        return sinks_of(self.settings, self.custodian.store.root)
 
 
 async def get_secret_manager(

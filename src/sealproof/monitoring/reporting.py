@@ -30,7 +30,7 @@ def delivery_of(root: str, tenant: str) -> Delivery:
         with AuditLog(root, tenant, copy_to=settings_of(root).audit_log_path) as log:
             log.append((one,))
 
-    return Delivery(lambda: sinks_of(settings_of(root)), record)
+    return Delivery(lambda: sinks_of(settings_of(root), root), record)
 
 
 def read_by_hand(root: str, tenant: str, environment: str, name: str) -> None:

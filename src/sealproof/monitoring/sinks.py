@@ -53,13 +53,16 @@ class FileNotifier:
             raise unavailable(self._path, exc) from exc
 
 
-def sinks_of(settings: Settings) -> Sequence[Notifier]:
-    """Return the sinks that the settings name, those on this host first; none where alerts are off.
+def sinks_of(settings: Settings, root: str) -> Sequence[Notifier]:
+    """Return the sinks that the settings of the store at `root` name, those on this host first; none with alerts off.
+
+    `ALERT_LOG_PATH` counts from the store, wherever a process was started.
 
     Raises ConfigurationError if the webhook is neither https nor on loopback.
     """
     if not settings.security_alerts_enabled:
         return ()
-    file = (FileNotifier(settings.alert_log_path),) if settings.alert_log_path else ()
+    path = settings.alert_log_path
+    file = (FileNotifier(os.path.join(root, path)),) if path else ()
     url = settings.alert_webhook_url
     return (*file, WebhookNotifier(url, deadline_s=DEADLINE_S)) if url else file

@@ -84,9 +84,9 @@ def test_a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for(tmp_path)
 
 def test_the_settings_name_the_sinks_those_on_this_host_first(tmp_path):
     settings = Settings(alert_log_path=str(tmp_path / "alerts"), alert_webhook_url="https://hooks.example/T0/secret")
-    assert [type(sink).__name__ for sink in sinks_of(settings)] == ["FileNotifier", "WebhookNotifier"]
-    assert "secret" not in repr(sinks_of(settings))
-    assert not sinks_of(Settings())
-    assert not sinks_of(Settings(alert_log_path="x", security_alerts_enabled=False))
+    assert [type(sink).__name__ for sink in sinks_of(settings, "secrets")] == ["FileNotifier", "WebhookNotifier"]
+    assert "T0" not in repr(sinks_of(settings, "secrets"))
+    assert not sinks_of(Settings(), "secrets")
+    assert not sinks_of(Settings(alert_log_path="x", security_alerts_enabled=False), "secrets")
     with pytest.raises(ConfigurationError):
-        sinks_of(Settings(alert_webhook_url="http://alerts.internal/hook"))
+        sinks_of(Settings(alert_webhook_url="http://alerts.internal/hook"), "secrets")

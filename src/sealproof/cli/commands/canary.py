@@ -78,7 +78,7 @@ def _add(args: Arguments) -> int:
         change = custodian.seal(args.tenant, environment, {args.name: value})
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)
-    if not sinks_of(settings_of(args.root)):
+    if not sinks_of(settings_of(args.root), args.root):
         console.say(_NO_SINK)
     return 0
 
@@ -133,7 +133,7 @@ def _seen(args: Arguments) -> int:
 
 
 def _test(args: Arguments) -> int:
-    sinks = sinks_of(settings_of(args.root))
+    sinks = sinks_of(settings_of(args.root), args.root)
     detail = "a drill: nobody touched anything, somebody tries whether alerts arrive"
     with recorded(args.root, "canary.test", tenant=PLATFORM) as numbers:
         problems = notify_all(sinks, alert_by_hand(Kind.DRILL, "", "", "", detail))
