@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from sealproof.cli.demo_records import declare, sign
 from sealproof.envelope.grammar import FILE_MAX
+from sealproof.loader.files import open_root
+from sealproof.monitoring.bait import draw
+from sealproof.settings import FILE_NAME
+from sealproof.vault import canaries
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.dotenv_text import read_dotenv
 from sealproof.vault.inventory import describe_missing
@@ -16,6 +21,10 @@ if TYPE_CHECKING:
 
 TENANTS = {"northwind": "music discovery", "bluefin": "podcast charts", "harbor": "radio monitoring"}
 ENVIRONMENT = "development"
+CANARY = "PAYOUT_ADMIN_TOKEN"
+"""A secret that no application of the demo reads: whoever asks for it is told of."""
+_ALERTS = "audit/alerts.jsonl"
+_SETTINGS_MAX = 1024 * 1024  # bytes
 
 
 def dotenv_of(tenant: str) -> str:
@@ -51,25 +60,37 @@ AUDIT_LOG_PATH=./logs/{tenant}-audit.log
 METRICS_ENABLED=true
 PROMETHEUS_PORT=9090
 GRAFANA_API_TOKEN=glsa_{token(24)}
+{CANARY}={draw(CANARY)}
 """
 
 
 def fill(root: str) -> Iterator[str]:
     """Seal the sample tenants into the store at `root`, and yield a line for each."""
     custodian = Custodian(root)
+    yield from _name_a_sink(root)
     for tenant, purpose in TENANTS.items():
         if tenant in custodian.store.tenants():
             yield f"{tenant} is there already, and was left as it is"
             continue
         values = read_dotenv(dotenv_of(tenant).encode(), path=f"{tenant}.env").values
+        canaries.enlist(root, tenant, canaries.Canary(ENVIRONMENT, CANARY, int(time.time())))
         custodian.seal(tenant, ENVIRONMENT, values)
         custodian.store.rewrite_beside(tenant, ".env.example", _example(values), limit=FILE_MAX)
         describe_missing(
             custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
         )
         declare(root, tenant, purpose)
-        yield f"sealed {len(values)} values of {tenant}"
+        yield f"sealed {len(values)} values of {tenant}, one of them a canary"
     yield from sign(root)
+
+
+def _name_a_sink(root: str) -> Iterator[str]:
+    """Let alerts go to a file of the store, where its settings name none. A real store has a webhook."""
+    with open_root(root) as directory:
+        text = directory.read(FILE_NAME, limit=_SETTINGS_MAX, private=False) or b""
+        if b"alert_" not in text:
+            directory.replace(FILE_NAME, text + f'alert_log_path = "{_ALERTS}"\n'.encode(), mode=0o644)
+            yield f"alerts go to {root}/{_ALERTS}"
 
 
 def _example(names: Iterable[str]) -> Callable[[bytes], bytes]:

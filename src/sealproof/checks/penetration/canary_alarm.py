@@ -63,7 +63,7 @@ def _in_place(ctx: Context, planted: dict[str, tuple[Canary, ...]]) -> Finding:
     if missing:
         expected, fix = "every canary is a secret of its file", command(ctx, "canary", "list")
         return failed("canaries", f"{missing} of {count} are in no sealed file", expected=expected, fix=fix)
-    return passed("canaries", f"{count} in {len(planted)} tenants, each in its sealed file")
+    return passed("canaries", f"{count} of {len(planted)} of the tenants, each in its sealed file")
 
 
 def _is_sealed(ctx: Context, tenant: str, canary: Canary) -> bool:

@@ -3,7 +3,7 @@
 A stranger asks a scratch store again and again for what it may not have: secrets of a name it guesses, in the name
 of others. After the number of attempts that the setting allows, nothing is answered until the lock ends, a right
 guess neither; each refusal stands in the log; somebody else is not locked out with it; the lock ends by itself.
-Whether an alert follows is the alert rules' business, and they read the same records: PEN-013 is where it is tried.
+Alert rules read these records; the alarm that the software raises by itself, PEN-013 tries.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from sealproof.findings import Status
+from sealproof.vault.canaries import Canary, enlist
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.records.interface import ERASURE, Record
@@ -31,6 +32,7 @@ def kept(store, tmp_path):
 
 @pytest.fixture
 def erased(store, kept):
+    enlist(str(store), "aurora", Canary("development", "API_TOKEN", NOON))
     Erasure(Custodian(str(store)), subject="root").erase("aurora", reason="the contract ended")
     return store
 
@@ -51,6 +53,7 @@ def test_a_complete_erasure_passes(erased, run_check):
         "tenants/aurora",
         "consumers/aurora",
         "keys/tenant_keys/aurora.key",
+        "keys/audit/aurora/canaries",
         "keys/audit/aurora/subjects",
         "keys/audit/aurora/log.key",
     ],
