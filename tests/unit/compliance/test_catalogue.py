@@ -28,7 +28,7 @@ COMMANDS = frozenset(
     {
         *("init", "seal", "open", "edit", "set", "get", "list", "diff", "run", "check", "report", "rotate", "key"),
         *("recipient", "access", "audit", "backup", "sync", "load", "monitor", "agent", "doctor", "explain", "merge"),
-        *("scan", "import", "export", "waiver", "record", "incident"),
+        *("scan", "import", "export", "waiver", "record", "incident", "canary"),
     },
 )
 TENANT_SCOPE = {
