@@ -100,10 +100,10 @@ class Audience:
         return evidence_of(shelf.root, shelf.tenant, shelf.environment, name=self._name, rotation=self._rotation)
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[object]) -> str:
     """Return the first few of `names` in one text, and how many there are besides."""
     more = len(names) - _NAMED_MAX
-    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(str, names[:_NAMED_MAX])) + (f" and {more} more" if more > 0 else "")
 
 
 def check_canaries(strategy: Strategy, plan: Plan, called: RollCall) -> list[str]:

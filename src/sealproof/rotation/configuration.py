@@ -19,7 +19,7 @@ from sealproof.errors import ConfigurationError, RotationRefused, UnknownSecret
 from sealproof.loader.secret import Secret
 from sealproof.rotation.generators import AlternatingLogin, Password, Token
 from sealproof.rotation.jwk import SigningJwk
-from sealproof.rotation.plan import DAY_S, Plan
+from sealproof.rotation.plan import DAY_S, Plan, is_duration
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.targets.api_keys import WebhookTarget
 from sealproof.rotation.targets.interface import Capabilities
@@ -89,7 +89,7 @@ class Configuration:
     def every_s(self, environment: str, name: str) -> float:
         """Return the seconds between rotations that `rotation.toml` sets; 0 for none. Raises ConfigurationError."""
         days = self._tables.get(environment, {}).get(name, {}).get("every_days", 0)
-        if isinstance(days, bool) or not isinstance(days, int | float) or days < 0:
+        if not is_duration(days) or not is_duration(days * DAY_S):
             raise self._wrong(environment, name, "every_days", "days, such as 30")
         return days * DAY_S
 
@@ -220,7 +220,7 @@ def _options(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if not is_duration(value):
         raise ValueError
     return float(value)
 

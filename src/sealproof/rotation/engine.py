@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import JournalBroken, OperationUnderWay, RotationRefused, SealproofError, UnknownSecret
 from sealproof.rotation import strategies
-from sealproof.rotation.audience import Audience, check_canaries
+from sealproof.rotation.audience import Audience, check_canaries, listed
 from sealproof.rotation.digests import digests_of
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.shelf import Shelf
@@ -35,6 +35,7 @@ KIND = "credential.rotate"
 """What a rotation's lines in the journal are called."""
 
 _TOLD = {State.DONE: "finished", State.ROLLED_BACK: "rolled-back", State.NEEDS_HUMAN: "needs-human"}
+_WATCHED = (State.PROMOTING, State.GRACE, State.ROLLING_BACK)
 _TEXT_MAX, _DESCRIBED_MAX = 1000, 200  # characters of one fact
 _SLEEP_LEAST_S = 0.01
 
@@ -90,6 +91,21 @@ class Engine:
         prefix = self.scope(name)
         found = self._journal.unfinished(KIND)
         return [one for one in found if (one.scope == prefix if name else one.scope.startswith(prefix))]
+
+    def standing(self, operation: Operation) -> str:
+        """Return what is to be said of a rotation under way: why it stands there, and whom it waits for or does not."""
+        said = [operation.text("why") or operation.text("verdict")]
+        if state_of(operation) in _WATCHED:
+            name = operation.scope.rpartition("/")[2]
+            try:
+                seen = self.shelf.look(name)
+                called = Audience(self.shelf, name, operation.id, Plan(), clock=self._clock).call(seen.unlocked)
+            except SealproofError as exc:
+                return "; ".join(filter(None, [*said, exc.message]))
+            lagging = called.lagging(seen.rollout.generation) if seen.rollout else []
+            said += [f"not yet acknowledged by {listed(lagging)}"] if lagging else []
+            said += [f"not waited for, as departed: {listed(called.departed)}"] if called.departed else []
+        return "; ".join(filter(None, said))
 
     def rotate(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from sealproof.rotation.generators import Token
 from sealproof.rotation.targets.nothing import NoTarget
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from sealproof.rotation.windows import Window
 
 DAY_S = 86_400.0
+LONGEST_S = 36_500 * DAY_S
+"""A hundred years: what is longer is a mistake, and no clock's function takes it."""
+
+
+def is_duration(value: object) -> TypeGuard[float]:
+    """Tell whether `value` is a number of seconds that anybody could mean. NaN and infinity are none."""
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= LONGEST_S
 
 
 @dataclass(frozen=True, slots=True)

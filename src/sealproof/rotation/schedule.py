@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.errors import ConfigurationError
-from sealproof.rotation.plan import DAY_S
+from sealproof.rotation.plan import DAY_S, is_duration
+from sealproof.rotation.strategies import Strategy
 from sealproof.vault.manifest import SecretClass
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class Schedule:
         """Return what was scheduled, by `environment/NAME`. Raises ConfigurationError."""
         text = self._store.read_beside(self._tenant, FILE_NAME, limit=_FILE_MAX)
         try:
-            return {} if text is None else {scope: Interval(**fields) for scope, fields in json.loads(text).items()}
-        except (ValueError, TypeError, AttributeError):
+            return {} if text is None else {scope: _interval(fields) for scope, fields in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError, KeyError):
             message = f"{self._store.root}/tenants/{self._tenant}/{FILE_NAME} is no schedule"
             raise ConfigurationError(message, hint="remove it, and schedule again", names=(FILE_NAME,)) from None
 
@@ -107,6 +108,14 @@ def expiring(configuration: Configuration, now: float) -> list[Expiring]:
 def threshold(days: int) -> int:
     """Return the alert that `days` left belong to: people are told once for each."""
     return min((limit for limit in ALERT_DAYS if days <= limit), default=ALERT_DAYS[0]) if days >= 0 else -1
+
+
+def _interval(fields: dict[str, object]) -> Interval:
+    """Return an interval as it was kept. Raises TypeError, ValueError."""
+    every_s, strategy = fields["every_s"], str(fields["strategy"])
+    if fields.keys() != set(Interval._fields) or not is_duration(every_s) or not every_s:
+        raise ValueError
+    return Interval(every_s, Strategy(strategy).value if strategy else "")
 
 
 def _every(name: str, environment: str, intervals: dict[str, Interval], configuration: Configuration) -> float:

@@ -18,7 +18,7 @@ from sealproof.rotation import windows as maintenance
 from sealproof.rotation.configuration import Configuration
 from sealproof.rotation.custody import AdvancedSecretManager, as_strategy
 from sealproof.rotation.notify import Notice, notify_all
-from sealproof.rotation.plan import DAY_S
+from sealproof.rotation.plan import DAY_S, is_duration
 from sealproof.rotation.schedule import Interval, Schedule
 from sealproof.rotation.states import State, state_of
 from sealproof.vault.journal import NOTE, Journal
@@ -58,7 +58,8 @@ class Scheduled:
         self.strategy = strategy
 
     def __repr__(self) -> str:
-        return f"Scheduled({self.name} every {self.every_s / DAY_S:g} days)"
+        every = f"{self.every_s / DAY_S:g} days" if self.every_s >= DAY_S else f"{self.every_s:g} s"
+        return f"Scheduled({self.name} every {every})"
 
     def __await__(self) -> Generator[None, None, Scheduled]:
         yield from ()
@@ -101,10 +102,7 @@ class AutoRotationScheduler:
 
         Raises UnknownSecret, CallerError on an interval that is none, FileUnavailable.
         """
-        every = interval.total_seconds() if isinstance(interval, timedelta) else interval * DAY_S
-        if every <= 0:
-            message = f"{interval!r} is no interval between rotations"
-            raise CallerError(message, hint="timedelta(days=30), or a number of days")
+        every = _seconds_of(interval)
         self.manager.engine().shelf.look(secret_name)
         chosen = as_strategy(strategy)
         named = "" if chosen is None else chosen.value
@@ -208,6 +206,15 @@ class AutoRotationScheduler:
         if notifiers and not problems:
             journal.note(kind, scope, mark=mark)
         return [Outcome(notice.name, "told", "; ".join([notice.detail, *problems]))]
+
+
+def _seconds_of(interval: object) -> float:
+    """Return an interval in seconds; a number is days. Raises CallerError."""
+    days = interval.total_seconds() / DAY_S if isinstance(interval, timedelta) else interval
+    if not is_duration(days) or not is_duration(days * DAY_S) or not days:
+        message = f"{interval!r:.80} is no interval between rotations"
+        raise CallerError(message, hint="timedelta(days=30), or a number of days")
+    return days * DAY_S
 
 
 def outcome_of(result: Result) -> Outcome:

@@ -160,7 +160,10 @@ class Steps:
         """Return what has to be said of a rotation that was not without downtime."""
         if isinstance(self._target, NoTarget):
             return f"nothing outside changed: whoever else knows the old value of {self._name} goes on expecting it"
-        return f"not zero downtime: {self._target.describe()} has one credential, and the old one ended at once"
+        what = "it was not waited for those who used it"
+        if self._capabilities.overlap < _OVERLAP:
+            what = f"{self._target.describe()} has one credential"
+        return f"not zero downtime: the old value ended at once, since {what}"
 
     def _due(self) -> Step:
         return Step(State.NOTIFIED, {})
@@ -229,6 +232,10 @@ class Steps:
                 return self._refused(exc)
         return Step(State.TESTED, {"set_ms": self._now_ms()})
 
+    @property
+    def _unwatched(self) -> str:
+        return f"no consumer of {self._shelf.tenant}/{self._shelf.environment} is registered, so nobody was watched"
+
     def _must_prove(self) -> bool:
         """Tell whether the present value must work first.
 
@@ -272,6 +279,8 @@ class Steps:
             return self._back(verdict.why)
         if verdict.judgement is Judgement.WAIT:
             return Pause(self._clock() + self._plan.poll_s, verdict.why)
+        if not (called.concerned(rollout.generation) or self._unwatched in self.problems):
+            self.problems.append(self._unwatched)
         return self._next_share(share, {"verdict": verdict.why} | self._departed(called))
 
     def _current(self) -> Step:
@@ -292,8 +301,9 @@ class Steps:
             why = f"{self._name} was changed by somebody else meanwhile; `sealproof rotate {self._name} --abandon`"
             return self._stuck(why, State.GRACE)
         overlap = self._capabilities.overlap >= _OVERLAP
+        at_once = Strategy(self._operation.text("strategy")) is Strategy.IMMEDIATE
         left: dict[str, Fact] = {}
-        if overlap and seen.rollout is not None:
+        if overlap and not at_once and seen.rollout is not None:
             called = self._audience.call(seen.unlocked)
             waiting = self._audience.followed(called, seen.rollout)
             refused = self._audience.refusals(called, is_last=waiting is None, problems=self.problems)
@@ -397,9 +407,8 @@ class Steps:
         """Return the fact that some were not waited for, and tell whoever reads the result."""
         if not called.departed:
             return {}
-        said = [str(one) for one in called.departed]
-        self.problems.append(f"not waited for, as departed: {listed(said)}")
-        return {"departed": said[:_DEPARTED_MAX]}
+        self.problems.append(f"not waited for, as departed: {listed(called.departed)}")
+        return {"departed": [str(one) for one in called.departed[:_DEPARTED_MAX]]}
 
     def _look(self) -> Seen:
         return self._shelf.look(self._name)

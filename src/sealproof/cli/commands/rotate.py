@@ -7,7 +7,8 @@ sealproof rotate NAME --tenant T --abandon    give a rotation up: back where the
 sealproof rotate --status                     what is under way, and what is due when
 
 Targets stand in tenants/TENANT/rotation.toml (docs/rotation.md).
-Exit codes: 0 rotated, waiting, or nothing to do; 1 rolled back, or a person is needed; else as for every command.
+Exit codes: 0 rotated, waiting, given up as asked, or nothing to do; 1 rolled back by itself, or a person is needed;
+else as for every command.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from sealproof.cli import arguments, console
 from sealproof.cli.exits import OK, REFUSED, exit_code_of
 from sealproof.cli.value_input import read_value
-from sealproof.errors import CallerError, RotationRefused
+from sealproof.errors import CallerError, RotationRefused, SealproofError
 from sealproof.rotation.configuration import Configuration
 from sealproof.rotation.custody import AdvancedSecretManager
 from sealproof.rotation.schedule import Schedule
@@ -69,15 +70,21 @@ def run(args: Arguments) -> int:
     if args.due == bool(args.name):
         message = "say either which secret to rotate, or --due"
         raise CallerError(message, hint="sealproof rotate NAME --tenant T, or sealproof rotate --due")
+    alone = [word for word in ("force", "abandon", "paste", "unproven", "strategy") if args.due and getattr(args, word)]
+    if alone:
+        message = f"--{alone[0]} is for one secret, and --due is for all that are due"
+        raise CallerError(message, hint=f"sealproof rotate NAME --tenant T --{alone[0]}")
     outcomes = _due(args) if args.due else [_one(args)]
     if args.json:
         console.answer_json([_plain(outcome) for outcome in outcomes])
     else:
         for outcome in outcomes:
             console.answer(f"{outcome.name}: {_WORDS[outcome.did]}{f': {outcome.detail}' if outcome.detail else ''}")
+            if outcome.error is not None and outcome.error.hint:
+                console.say(f"sealproof: hint: {outcome.error.hint}")
         if not outcomes:
             console.answer("nothing is due")
-    codes = [_code(outcome) for outcome in outcomes]
+    codes = [OK if args.abandon and one.did == "rolled-back" else _code(one) for one in outcomes]
     return max(codes, default=OK)
 
 
@@ -86,13 +93,20 @@ def _due(args: Arguments) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for tenant in [args.tenant] if args.tenant else store.tenants():
         for environment in [arguments.environment_of(args)] if args.environment else store.environments(tenant):
-            scheduler = AutoRotationScheduler(tenant, environment=environment, root=args.root)
-            try:
-                found = asyncio.run(scheduler.run_due(wait=False))
-            finally:
-                scheduler.close()
-            outcomes += [one._replace(name=f"{tenant}/{environment}/{one.name}") for one in found]
+            outcomes += _due_in(args, tenant, environment)
     return outcomes
+
+
+def _due_in(args: Arguments, tenant: str, environment: str) -> list[Outcome]:
+    """Rotate what is due in one file. What is wrong with one tenant does not stop the others."""
+    scheduler = AutoRotationScheduler(tenant, environment=environment, root=args.root)
+    try:
+        found = asyncio.run(scheduler.run_due(wait=False))
+    except SealproofError as exc:
+        return [Outcome(f"{tenant}/{environment}", "failed", exc.message, error=exc)]
+    finally:
+        scheduler.close()
+    return [one._replace(name=f"{tenant}/{environment}/{one.name}") for one in found]
 
 
 def _one(args: Arguments) -> Outcome:
@@ -139,11 +153,11 @@ def _status(args: Arguments) -> int:
     for tenant in [args.tenant] if args.tenant else store.tenants():
         for environment in [arguments.environment_of(args)] if args.environment else store.environments(tenant):
             manager = AdvancedSecretManager(tenant, environment=environment, root=args.root)
-            underway = {one.scope.rpartition("/")[2]: one for one in manager.engine().underway()}
+            engine = manager.engine()
+            underway = {one.scope.rpartition("/")[2]: one for one in engine.underway()}
             for name, one in underway.items():
-                rows.append(
-                    [f"{tenant}/{environment}/{name}", state_of(one).value, one.text("strategy"), one.text("why")]
-                )
+                place = f"{tenant}/{environment}/{name}"
+                rows.append([place, state_of(one).value, one.text("strategy"), engine.standing(one)])
             configuration = Configuration(manager.custodian, tenant)
             for due in Schedule(manager.custodian, tenant).due(environment, configuration):
                 if due.name not in underway:

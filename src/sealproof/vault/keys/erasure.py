@@ -69,7 +69,8 @@ class Erasure:
         busy = [one for one in self._journal.unfinished() if one.scope.split("/")[0] == tenant]
         if busy:
             message = f"{busy[0].kind} of {busy[0].scope} is not finished"
-            raise OperationUnderWay(message, hint="sealproof key resume")
+            hint = "sealproof rotate --status" if busy[0].kind.startswith("credential.") else "sealproof key resume"
+            raise OperationUnderWay(message, hint=hint)
         copies = [sha256(store.read(tenant, environment) or b"").hex() for environment in environments]
         epochs = [] if owner is None else owner.epochs
         return self._journal.begin(
