@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from sealproof.loader.secret import Secret
+from sealproof.rotation.consumers import Consumer
 from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import describe_missing
@@ -113,6 +114,57 @@ def test_a_canary_that_nobody_is_rolls_back_with_exit_1_and_says_why(typist, pos
     assert "ROLLED BACK: only 0 of 1 consumers used it" in answer.stdout
     assert value_of(typist.root, "DATABASE_URL") == postgres.url(first, "first-of-many")
     assert second not in postgres.may_log_in()
+
+
+def test_what_is_for_one_secret_is_not_for_all_that_are_due(typist):
+    for words in (("--force",), ("--abandon",), ("--paste",), ("--unproven",), ("--strategy", "canary")):
+        refused = typist.type("rotate", "--due", *words, code=4)
+        assert f"{words[0]} is for one secret" in refused.stderr
+    assert "is for one secret" in typist.type("--force", module="sealproof.rotation", code=4).stderr
+    assert "expected one argument" in typist.type("--secret-name", module="sealproof.rotation", code=4).stderr
+
+
+def test_one_tenant_s_mistake_does_not_stop_the_others(typist):
+    Custodian(typist.root).seal("aaa", ENVIRONMENT, {"COOKIE_KEY": b"lantern-quartz-2210-harbour"})
+    with open(f"{typist.root}/tenants/aaa/schedule.json", "w", encoding="utf-8") as file:
+        file.write("not json")
+    with open(f"{typist.root}/tenants/acme/schedule.json", "w", encoding="utf-8") as file:
+        json.dump({"development/COOKIE_KEY": {"every_s": 0.001, "strategy": ""}}, file)
+    answer = typist.type("rotate", "--due", code=4)
+    first, second = answer.stdout.splitlines()
+    assert first.startswith("aaa/development: FAILED: ")
+    assert second.startswith("acme/development/COOKIE_KEY: rotated")
+    assert "hint: remove it, and schedule again" in answer.stderr
+
+
+def test_keys_stay_while_a_login_is_rotated_and_giving_up_is_a_success(typist, postgres):
+    owner, first, second = postgres.owner_with_logins(first_password="first-of-many")
+    custodian = Custodian(typist.root)
+    custodian.seal(TENANT, ENVIRONMENT, {"DATABASE_URL": postgres.url(first, "first-of-many").encode()})
+    custodian.seal(TENANT, "rotator", {"PG_ADMIN_URL": postgres.admin_url.encode()})
+    _configure(typist.root, owner, [first, second])
+    consumer = Consumer(TENANT, consumer_id="web-1", root=typist.root)
+    consumer.refresh()
+    typist.type("rotate", "DATABASE_URL", "--force", "--no-wait")
+    (row,) = [one for one in json.loads(typist.type("rotate", "--status", "--json").stdout) if one["state"] == "grace"]
+    assert row["why"] == "not yet acknowledged by web-1"
+    refused = typist.type("key", "rotate", "acme", code=4).stderr
+    assert "credential.rotate of acme/development/DATABASE_URL is under way" in refused
+    typist.type("key", "rotate", "acme", "--anyway")
+    reader = typist.type("key", "init", "--recipient", f"{typist.root}/../reader.key").stdout.strip()
+    typist.type("recipient", "add", "acme", reader)
+    assert "is under way" in typist.type("recipient", "remove", "acme", reader, code=4).stderr
+    typist.type("recipient", "remove", "acme", reader, "--anyway")
+    with open(f"{typist.root}/tenants/acme/rotation.toml", "w", encoding="utf-8") as file:
+        file.write("this is no TOML")
+    consumer.close()
+    given_up = typist.type("rotate", "DATABASE_URL", "--abandon")
+    assert "ROLLED BACK: abandoned; the target was not told" in given_up.stdout
+    assert "is no TOML" in given_up.stdout
+    assert value_of(typist.root, "DATABASE_URL") == postgres.url(first, "first-of-many")
+    _configure(typist.root, owner, [first, second], grace=0)
+    assert "rotated" in typist.type("rotate", "DATABASE_URL", "--force").stdout
+    assert len(postgres.may_log_in() & {first, second}) == 1
 
 
 def test_a_mistake_in_the_file_is_named(typist):

@@ -259,8 +259,30 @@ def test_a_target_without_overlap_takes_only_immediate_and_says_what_that_means(
     result = bench.engine().rotate(bench.name, bench.plan)
     assert (result.state, result.strategy) == (State.DONE, Strategy.IMMEDIATE)
     assert "not zero downtime" in result.notes[0]
+    assert "has one credential" in result.notes[0]
     assert not bench.plan.target.is_effective(before)
     assert bench.plan.target.is_effective(bench.current())
+
+
+def test_immediate_ends_the_old_value_at_once_where_two_could_be_valid_and_says_so(bench):
+    before = bench.current()
+    plan = bench.but(grace_s=3600.0, patience_s=3600.0).plan
+    result = bench.engine().rotate(bench.name, plan, strategy=Strategy.IMMEDIATE, wait=False)
+    assert (result.state, result.strategy) == (State.DONE, Strategy.IMMEDIATE)
+    assert result.notes == (
+        "not zero downtime: the old value ended at once, since it was not waited for those who used it",
+    )
+    assert not bench.plan.target.is_effective(before)
+    assert bench.valid() == 1
+
+
+def test_a_gradual_rotation_that_nobody_was_there_to_judge_says_so(at):
+    bench = at("callable")
+    result = bench.engine().rotate(bench.name, bench.plan, strategy=Strategy.GRADUAL)
+    assert (result.state, result.notes) == (
+        State.DONE,
+        ("no consumer of acme/development is registered, so nobody was watched",),
+    )
 
 
 def test_a_target_without_overlap_gets_its_old_password_back_when_the_new_one_does_not_do(store, postgres):

@@ -94,10 +94,38 @@ def test_a_schedule_may_be_awaited_and_given_in_days(scheduler):
     assert asyncio.run(schedule()).every_s == 30 * DAY
 
 
-@pytest.mark.parametrize("interval", [0, -1, timedelta(0)])
-def test_what_is_no_interval_is_refused(scheduler, interval):
-    with pytest.raises(CallerError):
+NO_INTERVALS = [0, -1, timedelta(0), timedelta(days=-1), float("nan"), float("inf"), 1e300, "30", True, timedelta.max]
+
+
+@pytest.mark.parametrize("interval", NO_INTERVALS, ids=str)
+def test_what_is_no_interval_is_refused_and_the_one_before_is_kept(scheduler, described, clock, interval):
+    scheduler.schedule_rotation("COOKIE_KEY", 7)
+    with pytest.raises(CallerError, match="is no interval between rotations"):
         scheduler.schedule_rotation("COOKIE_KEY", interval)
+    clock.now += 7 * DAY
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json", "[]", '{"development/COOKIE_KEY": 7}', '{"development/COOKIE_KEY": {"every_s": 7}}',
+        '{"development/COOKIE_KEY": {"every_s": NaN, "strategy": ""}}',
+        '{"development/COOKIE_KEY": {"every_s": "7", "strategy": ""}}',
+        '{"development/COOKIE_KEY": {"every_s": 7, "strategy": "sideways"}}',
+        '{"development/COOKIE_KEY": {"every_s": 7, "strategy": "", "more": 1}}',
+    ],
+)  # fmt: skip
+def test_a_schedule_that_is_none_is_named_and_left_as_it_is(scheduler, described, text):
+    path = f"{described}/tenants/{TENANT}/schedule.json"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    with pytest.raises(ConfigurationError, match=r"schedule\.json is no schedule"):
+        run(scheduler)
+    with pytest.raises(ConfigurationError):
+        scheduler.schedule_rotation("COOKIE_KEY", 7)
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == text
 
 
 def test_an_unknown_secret_is_not_scheduled(scheduler):

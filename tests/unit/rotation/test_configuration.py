@@ -71,6 +71,8 @@ def test_times_and_choices_arrive_in_their_units(configured):
     configuration = configured(text)
     plan = configuration.plan("production", "DATABASE_URL")
     assert (plan.strategy, plan.every_s, plan.grace_s, plan.soak_s) == (Strategy.GRADUAL, 30 * DAY_S, 5.0, 1.5)
+    assert plan.audited
+    assert not configured(text + "audited = false\n").plan("production", "DATABASE_URL").audited
     assert (plan.canaries, len(plan.windows), plan.notify_before_s, plan.failures) == (("web-1",), 1, 7200.0, 3)
     assert configuration.every_s("production", "DATABASE_URL") == 30 * DAY_S
 
@@ -85,6 +87,10 @@ def test_times_and_choices_arrive_in_their_units(configured):
         (POSTGRES, "production.DATABASE_URL.roles"),
         (POSTGRES + 'roles = ["a", "b"]\ngrace_s = -1', "production.DATABASE_URL.grace_s"),
         (POSTGRES + 'roles = ["a", "b"]\ngrace_s = true', "production.DATABASE_URL.grace_s"),
+        (POSTGRES + 'roles = ["a", "b"]\ngrace_s = nan', "production.DATABASE_URL.grace_s"),
+        (POSTGRES + 'roles = ["a", "b"]\npatience_s = inf', "production.DATABASE_URL.patience_s"),
+        (POSTGRES + 'roles = ["a", "b"]\naudited = "no"', "production.DATABASE_URL.audited"),
+        (POSTGRES + 'roles = ["a", "b"]\naudited = 0', "production.DATABASE_URL.audited"),
         (POSTGRES + 'roles = ["a", "b"]\nstrategy = "sideways"', "production.DATABASE_URL.strategy"),
         (POSTGRES + 'roles = ["a", "b"]\nevery_days = "often"', "production.DATABASE_URL.every_days"),
         (POSTGRES.replace("rotator/PG", "../PG") + 'roles = ["a"]', "production.DATABASE_URL.a value"),
@@ -99,7 +105,7 @@ def test_a_mistake_is_named(configured, text, named):
     assert any(named in name for name in caught.value.names)
 
 
-@pytest.mark.parametrize("days", ["-1", '"x"', "true"])
+@pytest.mark.parametrize("days", ["-1", '"x"', "true", "nan", "inf", "1e9"])
 def test_an_interval_that_is_none_is_named(configured, days):
     configuration = configured(f"[production.A]\nevery_days = {days}\n")
     with pytest.raises(ConfigurationError):
