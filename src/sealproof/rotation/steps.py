@@ -160,10 +160,10 @@ class Steps:
         """Return what has to be said of a rotation that was not without downtime."""
         if isinstance(self._target, NoTarget):
             return f"nothing outside changed: whoever else knows the old value of {self._name} goes on expecting it"
-        what = "it was not waited for those who used it"
+        why = "nobody who used it was waited for"
         if self._capabilities.overlap < _OVERLAP:
-            what = f"{self._target.describe()} has one credential"
-        return f"not zero downtime: the old value ended at once, since {what}"
+            why = f"there is one credential only: {self._target.describe()}"
+        return f"not zero downtime: the old value ended at once ({why})"
 
     def _due(self) -> Step:
         return Step(State.NOTIFIED, {})
