@@ -29,7 +29,7 @@ from .scenarios import SCENARIOS
 
 SEED = os.environ.get("SEALPROOF_CRASH_SEED") or str(random.SystemRandom().randrange(10**9))
 EVERY = os.environ.get("SEALPROOF_CRASH") == "every"
-SAMPLED = 4  # points, and pairs of them, for each target and scenario in an ordinary run
+SAMPLED = 3  # points, and pairs of them, for each target and scenario in an ordinary run
 SLICES = 8 if EVERY else 1  # of the first kills, so that every core has something to do
 RENEW = 8  # schedules in one store: every process reads the journal from its beginning
 
