@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, MalformedFile
 from sealproof.vault.access import Conditions, Rule, Window
-from sealproof.vault.access.interface import BUNDLES, check_operation
-from sealproof.vault.access.rules import DAYS
+from sealproof.vault.access.interface import BUNDLES, WHOLE, check_operation
+from sealproof.vault.access.rules import ANY, DAYS
 from sealproof.vault.access.text import clock_text, end_of, minutes_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,18 @@ def rule_of(
         return Rule(rule_id, not args.deny, subject, tenant, environment, args.name, operations, conditions, now, by)
 
     return make
+
+
+def refuse_useless(rule: Rule, args: Arguments) -> None:
+    """Raise CallerError if the rule allows in one environment what is asked for all of them at once."""
+    whole = sorted(WHOLE.intersection(rule.operations))
+    if rule.allows and whole and rule.environment != ANY:
+        message = (
+            f"{', '.join(whole)} is asked for all environments at once, so a rule for {rule.environment} allows none"
+        )
+        words = f"--as {args.duty}" if args.duty else f"--operations {args.operations}"
+        hint = f"sealproof access grant {shlex.quote(rule.subject)} {shlex.quote(rule.tenant)} --env '*' {words}"
+        raise CallerError(message, hint=hint)
 
 
 def whole_hours(text: str) -> int:

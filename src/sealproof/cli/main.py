@@ -32,7 +32,7 @@ COMMANDS = {
     "key": "make, export, renew, destroy and list keys",
     "backup": "make, verify, restore and prune encrypted backups",
     "recipient": "let others open a tenant's file with a key of their own",
-    "merge": "git merge driver for sealed files",
+    "merge": "git merge driver for sealed files and manifests",
     "access": "say who may do what, and why somebody may or may not",
     "audit": "verify, export, watch, anchor and prune the signed audit log",
     "check": "look for what is wrong, decide the gate, write the evidence",

@@ -38,7 +38,10 @@ _STORE = {"sealproof.toml", "tenants"}
 """What only a store has. A directory with neither, and with nothing besides `_AROUND`, may become one."""
 _AROUND = {"keys", "policy.json", ".gitignore", ".gitattributes", "manifest.toml", "reports", "audit", "backups"}
 _STORE_IGNORED = ("/keys/", "/audit/", "/reports/", "/consumers/", "/backups/", *IGNORED)
-_ATTRIBUTES = "*.enc -text merge=sealproof\n"
+_ATTRIBUTES = {
+    "*.enc -text merge=sealproof\n": "sealed files merge line by line",
+    "manifest.toml merge=sealproof\n": "manifests merge table by table",
+}
 _GIT_SECONDS = 30
 
 
@@ -58,8 +61,9 @@ def lay_foundation(root: str, *, passphrase: str | None, iterations: int, clock:
     _make_directories(root)
     with open_root(root) as directory:
         done = write_ignore_blocks(root)  # before there is a key to ignore
-        if _append(directory, ".gitattributes", _ATTRIBUTES, marker=_ATTRIBUTES):
-            done.append("wrote .gitattributes: sealed files merge line by line")
+        for line, what in _ATTRIBUTES.items():
+            if _append(directory, ".gitattributes", line, marker=line):
+                done.append(f"wrote .gitattributes: {what}")
         if new:
             done += _make_keys(root, passphrase, iterations, clock)
         done += _found_policy(directory, clock)

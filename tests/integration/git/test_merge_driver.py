@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 
 import pytest
 
 from tests.cli.shell import Shell
 
 SEALED = "secrets/tenants/acme/.env.enc"
+MANIFEST = "secrets/tenants/acme/manifest.toml"
 ABSENT_DRIVER = "git config --remove-section merge.sealproof"
 
 
@@ -166,3 +168,81 @@ def test_no_key_is_ever_added(people):
     ours.type("sealproof key export acme --output host.key && git add --all")
     assert "keys" not in ours.type("git ls-files")
     assert "host.key" not in ours.type("git ls-files")
+
+
+def tables(person):
+    return person.type("grep -c '^\\[' secrets/tenants/acme/manifest.toml").strip()
+
+
+def test_two_people_each_add_a_secret_and_both_manifests_merge(people):
+    ours, theirs = people
+    ours.sets("FROM_OURS", "one more")
+    theirs.sets("FROM_THEIRS", "another one")
+    fetch(ours, theirs)
+    answer = ours.run("git merge --no-edit FETCH_HEAD")
+    assert answer.code == 0, answer
+    assert f"sealproof: merged {MANIFEST} table by table" in answer.err
+    assert ours.type("git status --porcelain") == ""
+    manifest = tomllib.loads((ours / MANIFEST).read_text())
+    assert set(manifest) == {"A", "B", "C", "FROM_OURS", "FROM_THEIRS"}
+    assert all(entry["owner"] for entry in manifest.values())
+    theirs.type(f"git pull --quiet --ff-only {ours.path} main")
+    assert theirs.type("sealproof open acme") == ours.type("sealproof open acme")
+
+
+def test_one_table_that_both_changed_is_marked_and_the_rest_is_merged(people):
+    ours, theirs = people
+    for person, purpose in ((ours, "the shop"), (theirs, "the warehouse")):
+        text = (person / MANIFEST).read_text()
+        start, end = text.index("[B]"), text.index("[C]")
+        (person / MANIFEST).write_text(f'{text[:start]}[B]\nowner = "team"\npurpose = "{purpose}"\n\n{text[end:]}')
+        person.sets(f"OF_{'US' if person is ours else 'THEM'}", "value")
+    fetch(ours, theirs)
+    answer = ours.run("git merge --no-edit FETCH_HEAD")
+    assert answer.code == 1
+    assert f"sealproof: both sides changed [B] of {MANIFEST}: both are marked there, keep one" in answer.err
+    assert f"CONFLICT (content): Merge conflict in {MANIFEST}" in answer.out
+    text = (ours / MANIFEST).read_text()
+    marked = (
+        '<<<<<<< ours\n[B]\nowner = "team"\npurpose = "the shop"\n=======\n'
+        '[B]\nowner = "team"\npurpose = "the warehouse"\n>>>>>>> theirs\n'
+    )
+    assert text.count(marked) == 1
+    rest = text.replace(marked, "")
+    assert set(tomllib.loads(rest)) == {"A", "C", "OF_US", "OF_THEM"}
+    (ours / MANIFEST).write_text(text.replace(marked, '[B]\nowner = "team"\n'))
+    ours.type("git add --all && git commit --quiet --no-edit && sealproof list acme")
+
+
+def test_a_manifest_that_is_no_toml_merges_by_lines_as_without_a_driver(people):
+    ours, theirs = people
+    for person in people:
+        (person / MANIFEST).write_text("no toml at all\n" * 9)
+    for person in people:
+        person.type("git commit --quiet --all --message broken")
+    theirs.type(f"git fetch --quiet {ours.path} main && git reset --quiet --hard FETCH_HEAD")
+    for person, line in ((ours, 0), (theirs, 8)):
+        lines = ["no toml at all\n"] * 9
+        lines[line] = f"changed {line}\n"
+        (person / MANIFEST).write_text("".join(lines))
+        person.type("git commit --quiet --all --message more")
+    fetch(ours, theirs)
+    answer = ours.run("git merge --no-edit FETCH_HEAD")
+    assert answer.code == 0, answer
+    assert "cannot be told apart by its tables" in answer.err
+    assert (ours / MANIFEST).read_text() == "changed 0\n" + "no toml at all\n" * 7 + "changed 8\n"
+    (theirs / MANIFEST).write_text("theirs\n" * 9)
+    (ours / MANIFEST).write_text("ours\n" * 9)
+    for person in people:
+        person.type("git commit --quiet --all --message rewritten")
+    fetch(ours, theirs)
+    assert ours.run("git merge --no-edit FETCH_HEAD").code == 1
+    assert "<<<<<<< ours" in (ours / MANIFEST).read_text()
+
+
+def test_a_store_from_before_gets_the_line_for_manifests(people):
+    ours, _ = people
+    (ours / "secrets/.gitattributes").write_text("*.enc -text merge=sealproof\n")
+    assert "wrote .gitattributes: manifests merge table by table" in ours.run("sealproof init").err
+    assert ours.run("sealproof init").err.count("gitattributes") == 0
+    assert (ours / "secrets/.gitattributes").read_text().splitlines()[1] == "manifest.toml merge=sealproof"

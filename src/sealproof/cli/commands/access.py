@@ -20,7 +20,15 @@ import time
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.cli.access_words import listed, listed_json, rule_of, rule_row, rule_sentence, whole_hours
+from sealproof.cli.access_words import (
+    listed,
+    listed_json,
+    refuse_useless,
+    rule_of,
+    rule_row,
+    rule_sentence,
+    whole_hours,
+)
 from sealproof.cli.private_file import write_private
 from sealproof.envelope.grammar import check_name, check_tenant
 from sealproof.errors import CallerError, KeyMissing, PolicyRejected
@@ -120,6 +128,7 @@ def _grant(args: Arguments) -> int:
     subject, tenant = _words(args, "SUBJECT TENANT --as DUTY", least=2, most=2)
     place = args.environment if args.environment == ANY else arguments.environment_of(args)
     make = rule_of(args, subject, tenant, place, by=Subject.this_user().name, now=int(time.time()))
+    refuse_useless(make(""), args)
     return _change(args, "grant", (tenant,), lambda base: granted(base, make, now=int(time.time()))[0])
 
 
@@ -131,9 +140,9 @@ def _revoke(args: Arguments) -> int:
     if args.subject:
         check_subject(args.subject)
         return _change(args, "revoke", (ANY,), lambda base: without_subject(base, args.subject, now=now))
-    policy = AccessControl(args.root).policy().policy
-    tenants = [rule.tenant for rule in policy.rules if rule.id in args.words] or [ANY]
-    return _change(args, "revoke", tenants, lambda base: revoked(base, args.words, now=now))
+    control = AccessControl(args.root, mending=True)
+    tenants = [rule.tenant for rule in control.policy().policy.rules if rule.id in args.words] or [ANY]
+    return _change(args, "revoke", tenants, lambda base: revoked(base, args.words, now=now), control)
 
 
 def _role(args: Arguments) -> int:
@@ -193,9 +202,10 @@ def _approve(args: Arguments) -> int:
 
 
 def _sign(args: Arguments) -> int:
-    key, editor, file = _key(args), _editor(args), AccessControl(args.root).file
+    key, control = _key(args), AccessControl(args.root, mending=True)
+    editor = _editor(args, control)
     try:
-        before, waits = file.load().policy, file.pending() is not None
+        before, waits = control.file.load().policy, control.file.pending() is not None
     except PolicyRejected:  # it has too few signatures itself, since their number was raised
         waits = False
     if not waits:
@@ -205,7 +215,7 @@ def _sign(args: Arguments) -> int:
 
 
 def _discard(args: Arguments) -> int:
-    dropped = _editor(args).discard()
+    dropped = _editor(args, AccessControl(args.root, mending=True)).discard()
     if args.json:
         console.answer_json({"dropped": dropped})
     else:
@@ -236,9 +246,16 @@ def _unlock(args: Arguments) -> int:
     return 0
 
 
-def _change(args: Arguments, word: str, tenants: Collection[str], make: Callable[[InForce], Policy]) -> int:
-    before = AccessControl(args.root).policy().policy
-    return _report(args, _editor(args).change(word, tenants, make, _key(args)), before)
+def _change(
+    args: Arguments,
+    word: str,
+    tenants: Collection[str],
+    make: Callable[[InForce], Policy],
+    control: AccessControl | None = None,
+) -> int:
+    control = control or AccessControl(args.root)
+    before = control.policy().policy
+    return _report(args, _editor(args, control).change(word, tenants, make, _key(args)), before)
 
 
 def _report(args: Arguments, signing: Signing, before: Policy) -> int:
@@ -262,6 +279,9 @@ def _report(args: Arguments, signing: Signing, before: Policy) -> int:
         console.say(f"added {rule_sentence(rule)}")
     if removed:
         console.say(f"removed {', '.join(removed)}")
+    for rule in after.rules:
+        if before.rule(rule.id) not in (None, rule):
+            console.say(f"kept, for every name: {rule_sentence(rule)}; revoke it again if it is to go")
     if signing.in_force:
         console.answer(f"policy generation {after.generation} is in force")
     else:
@@ -286,8 +306,8 @@ def _request(args: Arguments, established: Established, form: str) -> Request:
     return Request(Subject(subject, established), check_tenant(tenant), place, name, check_operation(operation))
 
 
-def _editor(args: Arguments) -> PolicyEditor:
-    return PolicyEditor(AccessControl(args.root), Subject.this_user())
+def _editor(args: Arguments, control: AccessControl | None = None) -> PolicyEditor:
+    return PolicyEditor(control or AccessControl(args.root), Subject.this_user())
 
 
 def _key(args: Arguments) -> SigningKey:

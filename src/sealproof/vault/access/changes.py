@@ -10,7 +10,7 @@ from sealproof.vault.access.duties import check_duties
 from sealproof.vault.access.interface import PLATFORM_TENANT, Operation
 from sealproof.vault.access.policy import MEMBERS_MAX, OWNERS_MAX, ROLES_MAX, RULES_MAX, Policy
 from sealproof.vault.access.rules import ANY
-from sealproof.vault.access.text import read_rule, rule_json
+from sealproof.vault.access.text import read_rule, refused, rule_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -36,8 +36,27 @@ def granted(base: InForce, make: Callable[[str], Rule], *, now: int) -> tuple[Po
     return _next(base, now, rules=rules), rule
 
 
+def harmless(policy: Policy) -> Policy:
+    """Return a policy without what none may hold any more, never looser: what allowed goes, what denied denies more."""
+    if not any(refused(rule) for rule in policy.rules):
+        return policy
+    return replace(policy, rules=_mended(policy.rules, {rule.id for rule in policy.rules}))
+
+
 def revoked(base: InForce, rule_ids: Collection[str], *, now: int) -> Policy:
-    """Return the next policy, without some rules. Raises CallerError on an id that it does not have."""
+    """Return the next policy, without some rules.
+
+    In a policy that is refused for some of its rules only these can be revoked, as `harmless` reads them: a denying
+    one stays, for every name, and can be revoked once the policy holds again.
+
+    Raises CallerError on an id that it does not have, or that has to wait.
+    """
+    wrong = [rule.id for rule in base.policy.rules if refused(rule)]
+    if wrong and not set(rule_ids) <= set(wrong):
+        message = f"the policy is refused for {', '.join(wrong)}, so these are to be revoked first"
+        raise CallerError(message, hint=f"sealproof access revoke {' '.join(wrong)}", names=tuple(wrong))
+    if wrong:
+        return _next(base, now, rules=_mended(base.policy.rules, rule_ids))
     missing = sorted(set(rule_ids) - {rule.id for rule in base.policy.rules})
     if missing:
         message = f"the policy has no rule {', '.join(missing)}"
@@ -90,6 +109,13 @@ def without_subject(base: InForce, subject: str, *, now: int) -> Policy:
         message = f"the policy does not name {subject}"
         raise CallerError(message, hint="sealproof access list", names=(subject,))
     return _next(base, now, owners=after.owners, roles=after.roles, rules=after.rules)
+
+
+def _mended(rules: tuple[Rule, ...], rule_ids: Collection[str]) -> tuple[Rule, ...]:
+    """Return `rules` with those of `rule_ids` that are refused mended: without what allowed, denying every name."""
+    wrong = {rule.id for rule in rules if refused(rule) and rule.id in rule_ids}
+    kept = (rule for rule in rules if rule.id not in wrong or not rule.allows)
+    return tuple(replace(rule, name=ANY) if rule.id in wrong else rule for rule in kept)
 
 
 def _check(rule: Rule) -> None:

@@ -11,6 +11,7 @@ from sealproof.errors import CallerError, DataError
 from sealproof.loader.tenant import DEFAULT_ENVIRONMENT, DEFAULT_ROOT
 from sealproof.vault.access.approvals import Approvals
 from sealproof.vault.access.attempts import Attempts
+from sealproof.vault.access.changes import harmless
 from sealproof.vault.access.index import Index
 from sealproof.vault.access.interface import Decision, Operation, Request, Subject, check_operation
 from sealproof.vault.access.policyfile import InForce, PolicyFile
@@ -46,7 +47,7 @@ class AccessControl:
     """The access control of one store. `clock` gives unix seconds. Threads and tasks may share it.
 
     It decides and counts refusals; the audit record is made by whoever acts on the answer, such as
-    `AdvancedSecretManager`.
+    `AdvancedSecretManager`. With `mending` it decides by a policy that is otherwise refused as `harmless` reads it.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class AccessControl:
         *,
         settings: Settings | None = None,
         clock: Callable[[], float] = time.time,
+        mending: bool = False,
     ) -> None:
         self.root = os.fspath(root) if root is not None else os.environ.get("SEALPROOF_ROOT") or DEFAULT_ROOT
         settings = settings_of(self.root) if settings is None else settings
-        self.file = PolicyFile(self.root, signers=signers_of(settings))
+        self.file = PolicyFile(self.root, signers=signers_of(settings), mending=mending)
         self.attempts = Attempts(self.root, limit=settings.max_access_attempts)
         self.approvals = Approvals(self.root)
         self._clock = clock
@@ -165,7 +167,7 @@ class AccessControl:
         if held is None or not held.watch.holds():
             watch = Watch(self.file.watched)
             policy = self.file.load()
-            held = self._held = _Standing(watch, policy, Index(policy.policy))
+            held = self._held = _Standing(watch, policy, Index(harmless(policy.policy)))
         return held
 
 

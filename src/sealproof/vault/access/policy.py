@@ -22,6 +22,7 @@ from sealproof.vault.access.text import (
     list_of,
     malformed,
     parsed,
+    read_any_rule,
     read_rule,
     require,
     rule_json,
@@ -30,7 +31,7 @@ from sealproof.vault.access.text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sealproof.signing import SigningKey
     from sealproof.vault.access.rules import Rule
@@ -111,27 +112,27 @@ class SignedPolicy:
         return [key for key in pinned if key in self.signatures and verifies(key, self.signatures[key], message)]
 
 
-def parse(data: bytes) -> SignedPolicy:
+def parse(data: bytes, *, mending: bool = False) -> SignedPolicy:
     """Read a policy file: limits first, one spelling only. Its signatures are not looked at.
 
-    Raises LimitExceeded, MalformedFile.
+    With `mending` also one that has rules which none may hold any more. Raises LimitExceeded, MalformedFile.
     """
     if len(data) > FILE_MAX:
         message = f"an access policy of {len(data)} bytes is over the limit of {FILE_MAX}"
         raise LimitExceeded(message)
     parts = fields_of(parsed(data), ("policy", "signatures"), "the file")
     signatures = dict(_signature(item) for item in list_of(parts["signatures"], SIGNATURES_MAX, "the signatures"))
-    signed = SignedPolicy(_policy(parts["policy"]), signatures)
+    signed = SignedPolicy(_policy(parts["policy"], read_any_rule if mending else read_rule), signatures)
     require(signed.to_bytes() == data, "not in its only spelling")
     return signed
 
 
-def _policy(value: object) -> Policy:
+def _policy(value: object, read: Callable[[object], Rule]) -> Policy:
     parts = fields_of(value, _POLICY, "the policy")
     require(parts["format"] == FORMAT, f"not of the format {FORMAT}")
     generation = integer_of(parts["generation"], "the generation")
     require(generation, "the generation is 0")
-    rules = [read_rule(item) for item in list_of(parts["rules"], RULES_MAX, "the rules")]
+    rules = [read(item) for item in list_of(parts["rules"], RULES_MAX, "the rules")]
     ids = [rule.id for rule in rules]
     require(ids == sorted(set(ids)), "the rules are not each there once, in the order of their ids")
     return Policy(

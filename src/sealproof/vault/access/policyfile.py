@@ -63,11 +63,15 @@ class Signing(NamedTuple):
 
 
 class PolicyFile:
-    """The policy of the store at `root`, of which each change needs the signatures of `signers` policy keys."""
+    """The policy of the store at `root`, of which each change needs the signatures of `signers` policy keys.
 
-    def __init__(self, root: str, *, signers: int = 1) -> None:
+    With `mending` a policy is read, too, that has rules which none may hold any more.
+    """
+
+    def __init__(self, root: str, *, signers: int = 1, mending: bool = False) -> None:
         self.root = root
         self.signers = signers
+        self._mending = mending
 
     def __repr__(self) -> str:
         return f"PolicyFile({self.root!r})"
@@ -179,7 +183,7 @@ class PolicyFile:
 
     def _parse(self, data: bytes, name: str) -> SignedPolicy:
         try:
-            return parse(data)
+            return parse(data, mending=self._mending)
         except DataError as exc:
             raise at(f"{self.root}/{name}", exc, hint=_RESTORE) from None
 

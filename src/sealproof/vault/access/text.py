@@ -26,12 +26,36 @@ _WINDOW = ("days", "end", "start")
 
 
 def read_rule(value: object) -> Rule:
-    """Read a rule. Refuses one over values of every tenant, and a tenant-wide one that seems to be for some secrets."""
+    """Read a rule, and refuse one that is `refused`."""
+    rule = read_any_rule(value)
+    why = refused(rule)
+    if why:
+        raise MalformedFile(why, hint=f"sealproof access revoke {rule.id}", names=(rule.id,))
+    return rule
+
+
+def refused(rule: Rule) -> str:
+    """Return why no policy may hold such a rule; nothing if it may.
+
+    One over values of every tenant, and a tenant-wide one that seems to be for some secrets.
+    """
+    where = f"rule {rule.id}"
+    beyond = sorted(set(rule.operations) - PLATFORM)
+    if rule.allows and rule.tenant == ANY and beyond:
+        return f"{where} allows {', '.join(beyond)} over all tenants"
+    whole = sorted(WHOLE.intersection(rule.operations))
+    if whole and rule.name != ANY:
+        return f"{where} names secrets, and {', '.join(whole)} concerns none: name *"
+    return ""
+
+
+def read_any_rule(value: object) -> Rule:
+    """Read a rule, also one that is `refused`: for mending a policy from before it was."""
     parts = fields_of(value, _RULE, "a rule")
     rule_id = identifier_of(parts["id"], "a rule's id")
     where = f"rule {rule_id}"
     require(parts["effect"] in ("allow", "deny"), f"{where} neither allows nor denies")
-    rule = Rule(
+    return Rule(
         rule_id,
         parts["effect"] == "allow",
         principal_of(parts["subject"]),
@@ -43,11 +67,6 @@ def read_rule(value: object) -> Rule:
         integer_of(parts["created"], f"the time of {where}"),
         subject_of(parts["by"]),
     )
-    beyond = sorted(set(rule.operations) - PLATFORM)
-    require(not (rule.allows and rule.tenant == ANY and beyond), f"{where} allows {', '.join(beyond)} over all tenants")
-    whole = sorted(WHOLE.intersection(rule.operations))
-    require(rule.name == ANY or not whole, f"{where} names secrets, and {', '.join(whole)} concerns none: name *")
-    return rule
 
 
 def rule_json(rule: Rule) -> dict[str, object]:
