@@ -127,6 +127,8 @@ class Engine:
         """
         with self._journal.lease(self.scope(name)):
             known = self.underway(name)
+            if known:
+                _check_strategy(known[0], strategy)
             operation = known[0] if known else self._begin(name, plan, strategy, value, unproven=unproven)
             return self._drive(operation, name, plan, value, wait=wait)
 
@@ -280,6 +282,15 @@ class Engine:
         )
         for observer in self._observers:
             observer.rotated(event)
+
+
+def _check_strategy(operation: Operation, asked: Strategy | None) -> None:
+    """Refuse to go on in another way than the rotation began in."""
+    begun = operation.text("strategy")
+    if asked is not None and asked.value != begun:
+        message = f"the rotation of {operation.scope} is under way as {begun}, so it does not become {asked.value}"
+        name = operation.scope.rpartition("/")[2]
+        raise RotationRefused(message, hint=f"sealproof rotate {name} --abandon, then again; or without --strategy")
 
 
 def _is_planned_at(operation: Operation, plan: Plan) -> bool:

@@ -27,7 +27,7 @@ class Notice(NamedTuple):
     """One thing to tell about a rotation."""
 
     kind: str
-    """`upcoming`, `starting`, `finished`, `rolled-back`, `needs-human` or `expiring`."""
+    """`upcoming`, `starting`, `finished`, `rolled-back`, `needs-human`, `failed` or `expiring`."""
     at: float
     """Unix seconds."""
     tenant: str

@@ -87,6 +87,8 @@ class AutoRotationScheduler:
         self._windows: list[Window] = [maintenance.parse(text) for text in windows]
         self._schedule = Schedule(self.manager.custodian, self.manager.tenant_id)
         self._clock = clock
+        self.problems: dict[str, str] = {}
+        """What did not work in the newest round of `run`, by secret; under the empty name what concerns all."""
 
     def __repr__(self) -> str:
         return f"AutoRotationScheduler({self.manager.tenant_id}/{self.manager.environment})"
@@ -110,15 +112,29 @@ class AutoRotationScheduler:
         return Scheduled(secret_name, every, named)
 
     async def run(self, *, every_s: float = 60.0, jitter_s: float = 15.0, until: asyncio.Event | None = None) -> None:
-        """Rotate what is due, again and again, until the event is set. Each wait is drawn anew, so that hosts drift."""
+        """Rotate what is due, again and again, until the event is set. Each wait is drawn anew, so that hosts drift.
+
+        A round that fails is told to people, once for as long as it fails in the same way, and the next one comes.
+        """
         ended = until or asyncio.Event()
         while not ended.is_set():
-            await self.run_due()
+            await self._round()
             wait = every_s + random.uniform(0, jitter_s)  # noqa: S311 - spreads load, keeps no secret
             try:
                 await asyncio.wait_for(ended.wait(), wait)
             except TimeoutError:
                 continue
+
+    async def _round(self) -> None:
+        try:
+            failed = {one.name: one.error.message for one in await self.run_due() if one.error is not None}
+        except SealproofError as exc:
+            failed = {"": exc.message}
+        new = {name: message for name, message in failed.items() if self.problems.get(name) != message}
+        self.problems = failed
+        scope = self.manager.tenant_id, self.manager.environment
+        for name, message in new.items():
+            notify_all(self._notifiers, Notice("failed", self._clock(), *scope, name, message))
 
     async def run_due(self, *, wait: bool = False) -> list[Outcome]:
         """Go on with every rotation under way, begin those that are due, tell what comes up, and return what was done.
@@ -195,13 +211,17 @@ class AutoRotationScheduler:
             outcomes += self._tell(EXPIRING, f"{tenant}/{one.name}", mark, notice)
         return outcomes
 
+    @property
+    def _notifiers(self) -> tuple[Notifier, ...]:
+        return (*self.manager.notifiers, *self.manager.alerts())
+
     def _tell(self, kind: str, scope: str, mark: int, notice: Notice) -> list[Outcome]:
         """Tell everyone unless the journal says that they were told; then note it there."""
         journal = Journal(self.manager.custodian.store.root)
         told = (entry for entry in journal.entries() if (entry.kind, entry.scope, entry.event) == (kind, scope, NOTE))
         if any(entry.facts.get("mark") == mark for entry in told):
             return []
-        notifiers = (*self.manager.notifiers, *self.manager.alerts())
+        notifiers = self._notifiers
         problems = notify_all(notifiers, notice)
         if notifiers and not problems:
             journal.note(kind, scope, mark=mark)

@@ -155,6 +155,15 @@ def test_abandoning_before_the_flip_leaves_the_old_value_alone(bench):
     assert bench.valid() == 1
 
 
+def test_a_rotation_under_way_does_not_become_another_kind(at):
+    bench = at("callable")
+    plan = bench.but(soak_s=3600.0, canaries=("web-1",)).plan
+    bench.engine().rotate(bench.name, plan, strategy=Strategy.CANARY, wait=False)
+    with pytest.raises(RotationRefused, match="under way as canary, so it does not become immediate"):
+        bench.engine().rotate(bench.name, plan, strategy=Strategy.IMMEDIATE)
+    assert bench.engine().rotate(bench.name, plan, strategy=Strategy.CANARY, wait=False).state is State.PROMOTING
+
+
 def test_abandoning_within_grace_flips_back_at_once(bench):
     before = bench.current().reveal()
     slow = bench.but(grace_s=3600.0).plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -57,6 +58,12 @@ def scheduler(described, clock, told):
     made = AutoRotationScheduler(TENANT, root=described, clock=clock, notifiers=[CallableNotifier(told.append)])
     yield made
     made.close()
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await asyncio.sleep(0.01)
 
 
 def run(scheduler, **options) -> list[tuple[str, str]]:
@@ -231,6 +238,48 @@ def test_the_loop_rotates_and_ends_when_it_is_told(scheduler, clock):
         await asyncio.wait_for(task, 20)
 
     asyncio.run(work())
+
+
+def test_the_loop_goes_on_after_a_round_that_failed_and_tells_people_once(scheduler, described, clock, told):
+    path = f"{described}/tenants/{TENANT}/schedule.json"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("not json")
+
+    async def work():
+        ended = asyncio.Event()
+        task = asyncio.create_task(scheduler.run(every_s=0.01, jitter_s=0.01, until=ended))
+        await until(lambda: scheduler.problems)
+        await asyncio.sleep(0.1)  # some rounds more
+        assert scheduler.problems[""].endswith("schedule.json is no schedule")
+        os.unlink(path)
+        clock.now += 90 * DAY
+        await until(lambda: [notice for notice in told if notice.kind == "finished"])
+        ended.set()
+        await asyncio.wait_for(task, 20)
+        assert scheduler.problems == {}
+
+    asyncio.run(work())
+    assert [(notice.kind, notice.name) for notice in told] == [
+        ("failed", ""), ("starting", "COOKIE_KEY"), ("finished", "COOKIE_KEY"),
+    ]  # fmt: skip
+
+
+def test_a_secret_that_cannot_be_rotated_is_told_once_by_the_loop(scheduler, described, clock, told):
+    with open(f"{described}/tenants/{TENANT}/rotation.toml", "w", encoding="utf-8") as file:
+        file.write('[development.COOKIE_KEY]\ntarget = "mysql"\nevery_days = 1\n')
+    clock.now += 2 * DAY
+
+    async def work():
+        ended = asyncio.Event()
+        task = asyncio.create_task(scheduler.run(every_s=0.01, jitter_s=0.01, until=ended))
+        await until(lambda: told)
+        await asyncio.sleep(0.1)  # some rounds more
+        ended.set()
+        await asyncio.wait_for(task, 20)
+
+    asyncio.run(work())
+    assert [(notice.kind, notice.name) for notice in told] == [("failed", "COOKIE_KEY")]
+    assert "target cannot be used" in told[0].detail
 
 
 def test_two_schedulers_at_once_rotate_once(described, clock):
