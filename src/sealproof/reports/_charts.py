@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sealproof.findings import Severity, Status, Waiver
-from sealproof.reports._states import BAR, Segment, bar, by_severity
-from sealproof.reports.coverage import Claim
+from sealproof.reports._states import BAR, Segment, bar, by_severity, claim_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,9 +80,8 @@ class TrendColumn:
 
 def reach_bar(item: Coverage) -> tuple[Segment, ...]:
     """Return how much of a framework this run's evidence speaks to, on its whole length where that is known."""
-    tones = (("pass", Claim.SUPPORTS), ("none", Claim.NONE), ("fail", Claim.CONTRADICTS))
     outside = max(0, (item.reach.total or 0) - item.reach.covered)
-    return bar([*((tone, item.count(claim)) for tone, claim in tones), ("outside", outside)])
+    return bar([*claim_parts(item), ("outside", outside)])
 
 
 def severities(suites: Iterable[SuiteView], results: Sequence[CheckResult]) -> tuple[SeverityRow, ...]:

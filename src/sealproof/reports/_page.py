@@ -18,7 +18,7 @@ from sealproof.reports._charts import (
     waiver_of,
 )
 from sealproof.reports._checks import Problem, SuiteView, problems, suites
-from sealproof.reports._states import OPEN, WORST_FIRST, Segment, Tally, bar, share, state_bar, tallies
+from sealproof.reports._states import OPEN, WORST_FIRST, Segment, Tally, bar, claim_parts, share, state_bar, tallies
 from sealproof.reports.coverage import Claim, Coverage, claim, coverage
 from sealproof.wording import counted
 
@@ -208,8 +208,7 @@ def _reported(result: CheckResult, run: RunResult) -> bool:
 
 
 def _framework(item: Coverage) -> FrameworkView:
-    tones = ((Claim.SUPPORTS, "pass"), (Claim.NONE, "none"), (Claim.CONTRADICTS, "fail"))
-    return FrameworkView(item, bar([(tone, item.count(claim)) for claim, tone in tones]), reach_bar(item))
+    return FrameworkView(item, bar(claim_parts(item)), reach_bar(item))
 
 
 def _check_claims(results: Iterable[CheckResult]) -> Mapping[str, Claim]:

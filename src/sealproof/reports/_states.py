@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sealproof.findings import CheckResult
+    from sealproof.reports.coverage import Coverage
 
 WORST_FIRST: Final = (
     Status.FAIL,
@@ -53,8 +54,15 @@ EVIDENCE_MEANINGS: Final[Mapping[Evidence, str]] = {
     Evidence.DECLARED: "a signed human record exists and is in date; its truth was not tested",
 }
 
-CLAIM_STATES: Final[Mapping[Claim, str]] = {Claim.SUPPORTS: "pass", Claim.CONTRADICTS: "fail", Claim.NONE: "none"}
+CLAIM_STATES: Final[Mapping[Claim, str]] = {
+    Claim.SUPPORTS: "pass",
+    Claim.CONTRADICTS: "fail",
+    Claim.INCOMPLETE: "not_evaluated",
+    Claim.NONE: "none",
+}
 """Which symbol and colour a claim shares with which state."""
+
+_CLAIMS_DRAWN: Final = (Claim.SUPPORTS, Claim.INCOMPLETE, Claim.NONE, Claim.CONTRADICTS)
 
 BAR: Final = 1000
 """Width of a bar in its own units; whole numbers, so that each interpreter draws the same."""
@@ -98,6 +106,11 @@ def bar(parts: Sequence[tuple[str, int]]) -> tuple[Segment, ...]:
         segments.append(Segment(tone, start, width))
         start += width + _GAP
     return tuple(segments)
+
+
+def claim_parts(item: Coverage) -> list[tuple[str, int]]:
+    """Return the parts of a framework's bar: what is supported at the left, what is contradicted at the right."""
+    return [(CLAIM_STATES[said], item.count(said)) for said in _CLAIMS_DRAWN]
 
 
 def state_bar(results: Iterable[CheckResult]) -> tuple[Segment, ...]:

@@ -1,6 +1,7 @@
 """What a run's evidence says about each framework's controls.
 
-A control is supported only if at least one of its checks passed and none failed. A waived failure
+A control is supported only if at least one of its checks passed, none failed, and of none that ran the
+evidence is missing: whoever removes what speaks against a control wins no support for it. A waived failure
 still contradicts: a waiver moves the gate, not the evidence. A declared record is no evidence.
 """
 
@@ -25,6 +26,7 @@ EVALUATED = frozenset({Status.PASS, Status.FAIL, Status.WAIVED})
 """The states in which a result holds evidence."""
 
 _AGAINST = frozenset({Status.FAIL, Status.WAIVED})
+_MISSING = frozenset({Status.NOT_EVALUATED, Status.ERROR})
 
 
 class Claim(Enum):
@@ -32,6 +34,7 @@ class Claim(Enum):
 
     SUPPORTS = "evidence supports"
     CONTRADICTS = "evidence contradicts"
+    INCOMPLETE = "evidence incomplete"
     NONE = "no evidence"
 
 
@@ -85,7 +88,9 @@ def claim(present: AbstractSet[Status]) -> Claim:
     """Return what results in the states `present` say together."""
     if present & _AGAINST:
         return Claim.CONTRADICTS
-    return Claim.SUPPORTS if Status.PASS in present else Claim.NONE
+    if Status.PASS not in present:
+        return Claim.NONE
+    return Claim.INCOMPLETE if present & _MISSING else Claim.SUPPORTS
 
 
 def _framework(framework: Framework, catalogue: Catalogue, counts: Mapping[str, Counter[Status]]) -> Coverage:

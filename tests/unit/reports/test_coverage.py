@@ -21,15 +21,23 @@ states = st.sets(st.sampled_from(Status))
 
 
 @given(states)
-def test_a_control_is_supported_only_if_something_passed_and_nothing_failed(present: set[Status]) -> None:
-    supported = Status.PASS in present and not present & {Status.FAIL, Status.WAIVED}
-    assert (claim(present) is Claim.SUPPORTS) is supported
+def test_a_control_is_supported_only_if_something_passed_nothing_failed_and_nothing_is_missing(
+    present: set[Status],
+) -> None:
+    against, missing = {Status.FAIL, Status.WAIVED}, {Status.NOT_EVALUATED, Status.ERROR}
+    assert (claim(present) is Claim.SUPPORTS) is (Status.PASS in present and not present & (against | missing))
 
 
-@given(states)
-def test_missing_evidence_never_adds_support(present: set[Status]) -> None:
-    without = (present - {Status.PASS}) | {Status.NOT_EVALUATED}
-    assert claim(without) is not Claim.SUPPORTS
+@given(states, st.sampled_from((Status.NOT_EVALUATED, Status.ERROR)))
+def test_missing_evidence_never_adds_support(present: set[Status], missing: Status) -> None:
+    for lost in (set(), *({status} for status in present)):
+        assert claim((present - lost) | {missing}) is not Claim.SUPPORTS
+
+
+@pytest.mark.parametrize("missing", [Status.NOT_EVALUATED, Status.ERROR])
+def test_evidence_that_is_there_in_part_is_called_incomplete(missing: Status) -> None:
+    assert claim({Status.PASS, missing}) is Claim.INCOMPLETE
+    assert claim({Status.PASS, missing, Status.FAIL}) is Claim.CONTRADICTS
 
 
 @pytest.mark.parametrize("status", [Status.NOT_EVALUATED, Status.ERROR, Status.DECLARED, Status.NOT_APPLICABLE])
@@ -50,7 +58,7 @@ def test_a_control_counts_the_checks_that_ran_and_those_that_did_not(run: RunRes
     control = _control(run, catalogue, "soc2", "A1.3")
     assert control.checks == ("CMP-014", "ROT-009")
     assert (control.ran, control.evaluated, control.items) == (1, 2, 3)
-    assert control.claim is Claim.SUPPORTS
+    assert control.claim is Claim.INCOMPLETE
 
 
 def test_a_control_without_a_run_has_no_evidence(run: RunResult, catalogue: Catalogue) -> None:

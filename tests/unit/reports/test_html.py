@@ -257,7 +257,7 @@ def test_a_tenant_of_which_nothing_ran_is_named(run: RunResult, catalogue: Catal
 
 def test_a_check_without_result_and_without_reason_is_named(run: RunResult, catalogue: Catalogue) -> None:
     words = _words(html.render(replace(run, not_run=run.not_run[1:]), catalogue, signer=SIGNER).decode())
-    assert f"the run gives no reason 1 check {run.not_run[0].check}" in words
+    assert f"The run gives no reason 1 check {run.not_run[0].check}" in words
 
 
 @pytest.mark.parametrize("status", [Status.NOT_EVALUATED, Status.ERROR, Status.PASS])
