@@ -13,10 +13,11 @@ from sealproof.errors import JournalBroken, OperationUnderWay, RotationRefused, 
 from sealproof.rotation import strategies
 from sealproof.rotation.audience import Audience, check_canaries, listed
 from sealproof.rotation.digests import digests_of
+from sealproof.rotation.ground import Pause, Step
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.shelf import Shelf
-from sealproof.rotation.states import State, may_follow, state_of
-from sealproof.rotation.steps import Pause, Step, Steps, effective_state
+from sealproof.rotation.states import State, effective_state, may_follow, state_of
+from sealproof.rotation.steps import Steps
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault.journal import ABANDONED
 from sealproof.vault.observer import RotationStep

@@ -51,6 +51,12 @@ def state_of(operation: Operation) -> State:
     return _EVENTS.get(operation.last) or State(operation.last)
 
 
+def effective_state(operation: Operation) -> State:
+    """Return where a rotation stands; where it waits for a person, the state that it goes back to."""
+    state = state_of(operation)
+    return State(operation.text("back_to")) if state is State.NEEDS_HUMAN else state
+
+
 _BACK = (State.ROLLING_BACK, State.ROLLED_BACK)
 _FOLLOWING = {
     State.DUE: (State.NOTIFIED, *_BACK),

@@ -7,80 +7,30 @@ lost another one is drawn.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from sealproof.errors import InvalidValue, TargetRefused, UnknownSecret
+from sealproof.errors import InvalidValue, TargetRefused
 from sealproof.rotation import strategies
-from sealproof.rotation.audience import Audience, listed
+from sealproof.rotation.ground import OVERLAP, Pause, Step
 from sealproof.rotation.notify import Notice, notify_all
-from sealproof.rotation.rollout import Rollout, Stage
-from sealproof.rotation.states import State, state_of
+from sealproof.rotation.rollout import Stage
+from sealproof.rotation.states import State, effective_state
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.targets.nothing import NoTarget
 from sealproof.rotation.verdict import Judgement
+from sealproof.rotation.way_back import WayBack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from sealproof.loader.secret import Secret
-    from sealproof.rotation.digests import ValueDigests
-    from sealproof.rotation.notify import Notifier
-    from sealproof.rotation.plan import Plan
-    from sealproof.rotation.register import RollCall
-    from sealproof.rotation.shelf import Seen, Shelf
-    from sealproof.vault.journal import Operation
+    from sealproof.rotation.shelf import Seen
     from sealproof.vault.journal.entry import Fact
 
-_OVERLAP = 2
 _REFUSALS = 2  # times that a target may refuse one value
 _ATTEMPTS = 2  # values that are drawn before the rotation is given up
-_DEPARTED_MAX = 64  # consumers that one line of the journal names
 
 
-class Step(NamedTuple):
-    """The next line."""
-
-    state: State
-    facts: dict[str, Fact]
-
-
-class Pause(NamedTuple):
-    """Nothing can be done before a time."""
-
-    until: float
-    """Unix seconds."""
-    why: str
-
-
-class Steps:
+class Steps(WayBack):
     """The side effects of one rotation."""
-
-    def __init__(
-        self,
-        operation: Operation,
-        shelf: Shelf,
-        name: str,
-        plan: Plan,
-        *,
-        digests: ValueDigests,
-        notifiers: Sequence[Notifier],
-        clock: Callable[[], float],
-        handed: Secret | None = None,
-    ) -> None:
-        self._operation = operation
-        self._shelf = shelf
-        self._name = name
-        self._plan = plan
-        self._target = plan.target
-        self._capabilities = plan.target.capabilities()
-        self._digests = digests
-        self._notifiers = notifiers
-        self._clock = clock
-        self._audience = Audience(shelf, name, operation.id, plan, clock=clock)
-        self._handed = handed
-        self._drawn: Secret | None = None
-        self.problems: list[str] = []
-        """What did not work and did not matter enough to stop."""
 
     def perform(self, state: State) -> Step | Pause:
         """Do what `state` names, and return what comes next. Raises TargetUnavailable, and what saving raises."""
@@ -98,50 +48,10 @@ class Steps:
         }
         return methods[state]()
 
-    def abandoned(self) -> Step:
-        """Give up without the target: consumers return to the old value, and what could not be ended is kept.
-
-        The next rotation ends it at the target before it seals anything new.
-        """
-        if not effective_state(self._operation).may_turn_back:
-            return Step(State.DONE, {"why": "abandoned before the target had ended the old value", "unrevoked": True})
-        reason = "abandoned; the target was not told"
-        try:
-            seen = self._look()
-        except UnknownSecret:
-            self._shelf.clear(self._name)
-            reason = f"abandoned; {self._name} was removed meanwhile, and what its target accepts is to be ended there"
-            return Step(State.ROLLED_BACK, {"reason": reason})
-        if self._is_overwritten(seen):
-            return self._let_go("abandoned")
-        if self._is_ours(seen.rollout):
-            self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
-        return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
-
     def is_another(self, value: Secret) -> bool:
         """Tell whether `value` is not the one rotated to: after a crash the same one may be handed over again."""
         digest = self._operation.text("digest")
         return bool(digest) and not self._digests.matches(self._name, value, digest)
-
-    def is_the_way_back_gone(self) -> bool:
-        """Tell whether a person has ended the old value by making the new one, which is at hand here.
-
-        Adds to `problems` what only that person can put in order. Raises TargetUnavailable.
-        """
-        if not self._capabilities.manual:
-            return False
-        seen = self._look()
-        ours, where = self._is_ours(seen.rollout), self._target.describe()
-        old, new = seen.previous if ours else None, seen.pending or seen.current if ours else None
-        if new is None:
-            self.problems.append(f"what was made {where}, and was not handed over, is to be ended there")
-        if self._target.is_effective(old or seen.current):
-            return False
-        if new is not None and self._target.is_effective(new):
-            self.problems.append(f"the old value of {self._name} works no longer, so the rotation went on to its end")
-            return True
-        self.problems.append(f"{self._name} works no longer: rotate it and hand over the value that does, with --paste")
-        return False
 
     def resumed(self) -> Step:
         """Return the line with which a person's rotation goes on, now that the person is here."""
@@ -161,7 +71,7 @@ class Steps:
         if isinstance(self._target, NoTarget):
             return f"nothing outside changed: whoever else knows the old value of {self._name} goes on expecting it"
         why = "nobody who used it was waited for"
-        if self._capabilities.overlap < _OVERLAP:
+        if self._capabilities.overlap < OVERLAP:
             why = f"there is one credential only: {self._target.describe()}"
         return f"not zero downtime: the old value ended at once ({why})"
 
@@ -205,12 +115,6 @@ class Steps:
         self._end_leftovers(seen)
         self._shelf.stage(self._name, self._drawn, self._rollout(Stage.STAGED))
         return Step(State.SET, {})
-
-    def _put_old_back(self, seen: Seen) -> None:
-        """Have a target with one credential accept the old value again, before the last copy of the new one goes."""
-        pending = seen.pending if self._is_ours(seen.rollout) and self._capabilities.overlap < _OVERLAP else None
-        if pending is not None and not self._target.is_effective(seen.current):
-            self._target.set(seen.current, current=pending)
 
     def _end_leftovers(self, seen: Seen) -> None:
         """End at the target what an earlier attempt or rotation left in the file, before its only copy goes."""
@@ -300,7 +204,7 @@ class Steps:
         if self._is_overwritten(seen):
             why = f"{self._name} was changed by somebody else meanwhile; `sealproof rotate {self._name} --abandon`"
             return self._stuck(why, State.GRACE)
-        overlap = self._capabilities.overlap >= _OVERLAP
+        overlap = self._capabilities.overlap >= OVERLAP
         at_once = Strategy(self._operation.text("strategy")) is Strategy.IMMEDIATE
         left: dict[str, Fact] = {}
         if overlap and not at_once and seen.rollout is not None:
@@ -338,48 +242,6 @@ class Steps:
         self._audience.forget_departed()
         return Step(State.DONE, {})
 
-    def _rolling_back(self) -> Step | Pause:
-        seen = self._look()
-        why = self._operation.text("why") or "asked for"
-        rollout = seen.rollout
-        left: dict[str, Fact] = {}
-        if not self._is_ours(rollout) or rollout is None:
-            return Step(State.ROLLED_BACK, {"reason": why})
-        if self._is_overwritten(seen):
-            return self._let_go(why)
-        if rollout.stage in (Stage.SHARED, Stage.GRACE):
-            self._shelf.withdraw(self._name, self._rollout(Stage.WITHDRAWN))
-            self._operation.reached("rolling-back:withdrawn")
-            return self._rolling_back()
-        if rollout.stage is Stage.WITHDRAWN and self._capabilities.overlap >= _OVERLAP:
-            called = self._audience.call(seen.unlocked)
-            waiting = self._audience.followed(called, rollout)
-            if waiting is not None:
-                return Pause(*waiting)
-            left = self._departed(called)
-        stuck = self._end_new(seen, rollout, why)
-        if stuck is not None:
-            return stuck
-        self._shelf.clear(self._name)
-        return Step(State.ROLLED_BACK, {"reason": why} | left)
-
-    def _end_new(self, seen: Seen, rollout: Rollout, why: str) -> Step | None:
-        """Have the target accept the old value and no longer the new one; a step where a person has to."""
-        new = seen.pending
-        try:
-            self._put_old_back(seen)
-            if new is None or not (self._operation.has(State.SET.value) or self._is_by_hand()):
-                return None
-            if rollout.stage is Stage.WITHDRAWN:
-                self._target.test(seen.current)
-            self._target.revoke(new, current=seen.current)
-            self._operation.reached("rolling-back:ended")
-            if self._capabilities.verifiable and self._target.is_effective(new):
-                return self._still_opens("new", State.ROLLING_BACK)
-        except TargetRefused as exc:
-            return self._stuck(f"rolling back ({why}): {exc.message}", State.ROLLING_BACK)
-        return None
-
     def _refused(self, exc: TargetRefused) -> Step:
         """A value was refused: once more, then another value, then back."""
         refusals = self._operation.number("refusals") + 1
@@ -397,60 +259,5 @@ class Steps:
     def _back(self, why: str) -> Step:
         return Step(State.ROLLING_BACK, {"why": why})
 
-    def _stuck(self, why: str, back_to: State) -> Step:
-        return Step(State.NEEDS_HUMAN, {"why": why, "back_to": back_to.value})
-
-    def _still_opens(self, which: str, back_to: State) -> Step:
-        return self._stuck(f"the {which} value still opens {self._target.describe()}: end it there", back_to)
-
-    def _departed(self, called: RollCall) -> dict[str, Fact]:
-        """Return the fact that some were not waited for, and tell whoever reads the result."""
-        if not called.departed:
-            return {}
-        self.problems.append(f"not waited for, as departed: {listed(called.departed)}")
-        return {"departed": [str(one) for one in called.departed[:_DEPARTED_MAX]]}
-
-    def _look(self) -> Seen:
-        return self._shelf.look(self._name)
-
-    def _with_pending(self) -> tuple[Seen, Secret | None]:
-        seen = self._look()
-        return seen, seen.pending if self._is_ours(seen.rollout) else None
-
-    def _is_overwritten(self, seen: Seen) -> bool:
-        """Tell whether somebody sealed another value after the flip: theirs stays, whatever becomes of ours."""
-        flipped = seen.rollout is not None and self._is_ours(seen.rollout) and seen.rollout.stage is Stage.GRACE
-        return flipped and not self._digests.matches(self._name, seen.current, self._operation.text("digest"))
-
-    def _let_go(self, why: str) -> Step:
-        self._shelf.let_go(self._name)
-        reason = f"{why}; {self._name} was changed by somebody else meanwhile, and that value stays"
-        return Step(State.ROLLED_BACK, {"reason": reason, "unrevoked": True})
-
-    def _is_by_hand(self) -> bool:
-        """Tell whether somebody else makes the new value: it may open the target before it is sealed here."""
-        return self._capabilities.manual or bool(self._operation.facts.get("handed", False))
-
-    def _is_ours(self, rollout: Rollout | None) -> bool:
-        return rollout is not None and rollout.rotation == self._operation.id
-
-    def _rollout(self, stage: Stage) -> Rollout:
-        shared = stage is Stage.SHARED
-        canaries = self._operation.facts.get("canaries") if shared else None
-        return Rollout(
-            self._operation.id,
-            stage,
-            self._clock(),
-            generation=0,  # set by the save
-            share=self._operation.number("share") if shared else 0,
-            canaries=tuple(str(name) for name in canaries) if isinstance(canaries, list) else (),
-        )
-
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
-
-
-def effective_state(operation: Operation) -> State:
-    """Return where a rotation stands; where it waits for a person, the state that it goes back to."""
-    state = state_of(operation)
-    return State(operation.text("back_to")) if state is State.NEEDS_HUMAN else state
