@@ -22,6 +22,16 @@ def plain_twin(project):
     (project / "secrets/tenants/harbor/.env").write_text("REDIS_PASSWORD=left-behind-by-accident\n")
 
 
+def stale_copy_of_a_live_value(project):
+    (project / "secrets/tenants/harbor/.env.bak").write_text("REDIS_PASSWORD=stale\n")
+
+
+def live_values_elsewhere_in_the_store(project):
+    (project / "secrets/tenants/harbor/old").mkdir()
+    project.type("sealproof open harbor > secrets/.env")
+    project.type("sealproof open harbor | grep REDIS_PASSWORD > secrets/tenants/harbor/old/.env")
+
+
 def key_file_in_repository(project):
     project.type("sealproof key export harbor --output deploy.txt && git add --force deploy.txt")
 
@@ -81,6 +91,8 @@ def missing_manifest_entry(project):
 FAULTS = {
     world_readable_key: "SEC-006",
     plain_twin: "SEC-001",
+    stale_copy_of_a_live_value: "SEC-001",
+    live_values_elsewhere_in_the_store: "SEC-001",
     key_file_in_repository: "SEC-012",
     value_pasted_into_source: "SEC-012",
     value_pasted_as_base64: "SEC-012",
@@ -98,6 +110,22 @@ EVERY_CHECK = tuple(sorted(set(FAULTS.values())))
 
 def test_the_healthy_demo_store_passes(project):
     assert project.check(*EVERY_CHECK, expected=0) == []
+
+
+def test_a_store_with_rotation_targets_passes(project):
+    (project / "secrets/tenants/harbor/rotation.toml").write_text(
+        '[development.REDIS_PASSWORD]\ntarget="manual"\nwhere="the console of the cache"\n'
+    )
+    project.type("git add --all && git commit --quiet --message targets")
+    assert project.check(*EVERY_CHECK, expected=0) == []
+
+
+def test_a_stale_copy_is_never_sealed_over_the_live_value(project):
+    before = project.type("sealproof get harbor REDIS_PASSWORD")
+    stale_copy_of_a_live_value(project)
+    (finding,) = project.check("SEC-001", expected=1)
+    project.type(finding["fix"])
+    assert project.type("sealproof get harbor REDIS_PASSWORD") == before
 
 
 @pytest.mark.parametrize(("plant", "check"), FAULTS.items(), ids=lambda value: getattr(value, "__name__", value))

@@ -159,14 +159,15 @@ def _walk(listing: Listing, prefix: str) -> None:
 def _entered(listing: Listing, where: str, base: str, directories: list[str]) -> Iterator[str]:
     """Yield the directories to go into, and count the others."""
     for name in directories:
-        reason = _left_out(os.path.join(where, name), name, listing.keys)
+        reason = left_out(os.path.join(where, name), name, listing.keys)
         if reason is None:
             yield name
         elif name not in _VERSION_CONTROL:
             listing.skipped.add(reason, os.path.join(base, name))
 
 
-def _left_out(path: str, name: str, keys: str) -> Skip | None:
+def left_out(path: str, name: str, keys: str = "") -> Skip | None:
+    """Return why a walk does not go into the directory `path`, which is called `name`, or None."""
     if os.path.islink(path):
         return Skip.LINK
     if keys and os.path.realpath(path) == keys:
