@@ -23,6 +23,7 @@ from sealproof.loader.storekeys import master_of, proved_owner
 from sealproof.loader.tenant import file_name
 from sealproof.signing import SEED_BYTES, SigningKey, public_from_pem
 from sealproof.vault.audit.names import read_key
+from sealproof.vault.keys.keyring import tenants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,16 +108,6 @@ def keyring_of(root: str) -> Iterator[Directory]:
         raise NoEvidence(message, hint=exc.hint) from exc
 
 
-def key_tenants(keys: Directory) -> list[str]:
-    """Return the tenants that `keys/tenant_keys/` has a file for, sorted."""
-    directory = keys.enter("tenant_keys")
-    if directory is None:
-        return []
-    with directory:
-        stems = [name.removesuffix(".key") for name in directory.names() if name.endswith(".key")]
-    return [stem for stem in stems if is_tenant(stem)]
-
-
 def held_keys(target: Target) -> Iterator[HeldKey | Finding]:
     """Yield every key of the store; for what cannot be unwrapped, a finding that says so.
 
@@ -126,7 +117,7 @@ def held_keys(target: Target) -> Iterator[HeldKey | Finding]:
         yield HeldKey(MASTER, "keys/master.key", master_of(keys))
         yield from _signing_keys(keys)
         yield from _audit_keys(keys)
-        for tenant in key_tenants(keys):
+        for tenant in tenants_of(keys):
             try:
                 yield from _tenant_keys(target, keys, tenant)
             except SealproofError as exc:

@@ -16,6 +16,8 @@ from sealproof.vault.inventory import this_user
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sealproof.cli.arguments import Arguments
 
 
@@ -56,20 +58,14 @@ def prune_log(args: Arguments) -> int:
 
 def hold_log(args: Arguments) -> int:
     """Put the log on legal hold."""
-    _need_case(args)
-    with _log(args) as log:
-        _asked(log, "audit.hold")
-        log.hold(args.what)
+    _of_case(args, AuditLog.hold)
     answer(args, {"held": args.what}, [f"on legal hold for {args.what}: nothing of the log of {args.tenant} is pruned"])
     return 0
 
 
 def release_log(args: Arguments) -> int:
     """Lift the legal hold."""
-    _need_case(args)
-    with _log(args) as log:
-        _asked(log, "audit.release")
-        log.release(args.what)
+    _of_case(args, AuditLog.release)
     answer(args, {"released": args.what}, [f"the legal hold is lifted: {args.what}"])
     return 0
 
@@ -106,10 +102,14 @@ def _by_this_user(operation: str, outcome: Outcome, request: str) -> AuditRecord
     return AuditRecord(this_user(), Established.UID, operation, outcome, request=request)
 
 
-def _need_case(args: Arguments) -> None:
+def _of_case(args: Arguments, change: Callable[[AuditLog, str], object]) -> None:
+    """Record who asked, then change the log for the case that is named. Raises CallerError if none is."""
     if not args.what:
         message = f"audit {args.action} needs the reference of the case"
         raise CallerError(message, hint=f"sealproof audit {args.action} TENANT CASE-2026-17")
+    with _log(args) as log:
+        _asked(log, f"audit.{args.action}")
+        change(log, args.what)
 
 
 def _log(args: Arguments) -> AuditLog:

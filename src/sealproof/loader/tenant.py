@@ -131,7 +131,7 @@ def open_tenant(
 
 def _open_marked(data: bytes, place: Place, keys: Iterable[KeyLine], freshness: Freshness, marks: str) -> Opened:
     name = f"{place.tenant}.{place.environment}.mark"
-    with _state(marks) as directory:
+    with state_directory(marks) as directory:
         directory.check_private()
         directory.lock()
         text = directory.read(name, limit=_MARK_MAX, private=True)
@@ -167,7 +167,8 @@ class _Renewing(Freshness):
         Freshness(now=now, minimum=self.minimum, mark=self.mark).check(envelope)
 
 
-def _state(path: str) -> Directory:
+def state_directory(path: str) -> Directory:
+    """Open the directory that `SEALPROOF_STATE` names. Raises ConfigurationError if there is none, FileUnavailable."""
     try:
         return open_root(path)
     except StoreNotFound:

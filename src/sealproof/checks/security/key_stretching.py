@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sealproof.checks.fixes import command
-from sealproof.checks.holdings import key_tenants, keyring_of, may_name, tenant_path
+from sealproof.checks.holdings import keyring_of, may_name, tenant_path
 from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.envelope.keytree import ITERATIONS_MAX, MasterFile
@@ -20,6 +20,7 @@ from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
 from sealproof.loader.keys import key_was_handed_over
 from sealproof.loader.storekeys import read_tenant_file
+from sealproof.vault.keys.keyring import tenants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def key_stretching(ctx: Context) -> Iterator[Finding]:
     with keyring_of(ctx.target.root) as keys:
         salts: dict[bytes, str] = {}
         yield _master(ctx, keys, salts)
-        findings = [_tenant(ctx, keys, tenant, salts) for tenant in key_tenants(keys)]
+        findings = [_tenant(ctx, keys, tenant, salts) for tenant in tenants_of(keys)]
     yield from (finding for finding in findings if finding is not None)
     sound = findings.count(None)
     if sound:

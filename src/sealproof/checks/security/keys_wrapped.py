@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sealproof.checks.holdings import key_tenants, keyring_of
+from sealproof.checks.holdings import keyring_of
 from sealproof.checks.registry import check
 from sealproof.checks.tenant import NoEvidence
 from sealproof.envelope.keytree import MasterFile
 from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
 from sealproof.loader.keys import key_was_handed_over
+from sealproof.vault.keys.keyring import tenants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ def stored_keys_are_wrapped(ctx: Context) -> Iterator[Finding]:
         return
     with keyring_of(ctx.target.root) as keys:
         text = keys.read("master.key", limit=_MASTER_MAX, private=True)
-        count = len(key_tenants(keys))
+        count = len(tenants_of(keys))
     whose = f"{count} tenant{'' if count == 1 else 's'}"
     if text is None:
         yield not_evaluated(_MASTER, "there is no such file", fix="restore keys/ from its backup")

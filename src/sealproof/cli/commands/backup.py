@@ -15,17 +15,16 @@ in <root>/backups unless --directory names another place: they are of use only s
 from __future__ import annotations
 
 import os
-import sys
 import time
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
+from sealproof.cli.key_input import public_key, read_passphrase
 from sealproof.cli.progress import Progress
 from sealproof.cli.recorded import PLATFORM, recorded
-from sealproof.envelope.grammar import KEY_BYTES, check_tenant, decode_exactly
+from sealproof.envelope.grammar import check_tenant
 from sealproof.envelope.keyfile import parse_keys
-from sealproof.errors import CallerError, KeyMissing, MalformedFile
+from sealproof.errors import CallerError, KeyMissing
 from sealproof.loader.files import read_private
 from sealproof.loader.keys import KEY_FILE_MAX
 from sealproof.vault.backup.create import create
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
     from sealproof.vault.backup.restore import Restored
 
-_PASSPHRASE_MAX = 4096  # bytes
+_PIPED = 'printf %s "$PASSPHRASE" | sealproof backup …'
 
 
 def configure(parser: Parser) -> None:
@@ -90,8 +89,8 @@ def _create(args: Arguments) -> int:
     if args.due and not shelf.is_due(scope, hours=args.every, now=now):
         _answer(args, f"not due: the newest is younger than {args.every} h", created=None, removed=[])
         return 0
-    passphrase = check_passphrase(_passphrase(twice=True)) if args.passphrase else None
-    recipients = Recipients(tuple(_public(text) for text in args.recipient), passphrase)
+    passphrase = check_passphrase(read_passphrase("backup", twice=True, hint=_PIPED)) if args.passphrase else None
+    recipients = Recipients(tuple(public_key(text) for text in args.recipient), passphrase)
     custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
     if args.in_place:
         directory, name = os.path.join(args.root, "tenants", scope), IN_PLACE
@@ -236,33 +235,11 @@ def _identity(args: Arguments) -> Identity:
             message = f"there is no key file {path}"
             raise KeyMissing(message, hint="the identity whose public key the backup was made for")
         privates += [line.key for line in parse_keys(text) if line.kind == "x25519"]
-    passphrase = _passphrase(twice=False) if args.passphrase else None
+    passphrase = read_passphrase("backup", twice=False, hint=_PIPED) if args.passphrase else None
     if not privates and passphrase is None:
         message = "a backup opens with an identity or a passphrase, and neither was named"
         raise CallerError(message, hint=f"sealproof backup {args.action} FILE --identity KEY_FILE, or --passphrase")
     return Identity(tuple(privates), passphrase)
-
-
-def _passphrase(*, twice: bool) -> str:
-    if sys.stdin.isatty():
-        first = getpass("backup passphrase: ")
-        if twice and getpass("the same again: ") != first:
-            message = "the two differ, so nothing was done"
-            raise CallerError(message, hint="type it again, or pipe it in")
-        return first
-    text = sys.stdin.buffer.read(_PASSPHRASE_MAX).decode(errors="surrogateescape").removesuffix("\n")
-    if not text:
-        message = "no passphrase on standard input"
-        raise CallerError(message, hint='printf %s "$PASSPHRASE" | sealproof backup …')
-    return text
-
-
-def _public(text: str) -> bytes:
-    try:
-        return decode_exactly(text, KEY_BYTES)
-    except MalformedFile:
-        message = f"{text!r:.60} is no recipient's public key"
-        raise CallerError(message, hint="sealproof key init --recipient FILE prints one") from None
 
 
 def _answer(args: Arguments, text: str, **data: object) -> None:

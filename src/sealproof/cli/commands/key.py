@@ -16,13 +16,12 @@ sealproof key rewrap TENANT                     wrap a tenant's keys anew at the
 from __future__ import annotations
 
 import os
-import sys
 import time
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console, key_table
 from sealproof.cli.changes import report
+from sealproof.cli.key_input import read_passphrase
 from sealproof.cli.private_file import write_private
 from sealproof.cli.progress import Progress
 from sealproof.cli.recorded import recorded
@@ -40,13 +39,14 @@ from sealproof.vault.keys.ledger import read_ledger
 from sealproof.vault.keys.life import KeyLife
 from sealproof.vault.keys.master import PASSPHRASE, MasterRotation
 from sealproof.vault.keys.master import ROTATE as MASTER_ROTATE
+from sealproof.vault.keys.recipients import note_recipient
 from sealproof.vault.keys.signers import EXPORT, Signers
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
 
-_PASSPHRASE_MAX = 4096  # bytes
+_PIPED = 'printf %s "$NEW" | sealproof key rotate-master --passphrase'
 
 
 def configure(parser: Parser) -> None:
@@ -81,11 +81,13 @@ def _init(args: Arguments) -> int:
     keyring = _custodian(args).keyring
     if args.recipient:
         private = _identity()
+        public = cipher.reader_public(private)
         publics = keyring.signing_publics()
-        writers = tuple(public for name, public in publics.items() if name.startswith("writer"))
+        writers = tuple(key for name, key in publics.items() if name.startswith("writer"))
         write_private(args.recipient, KeyLine("x25519", private, writers).to_line() + "\n")
+        note_recipient(keyring, public, writers)
         console.say(f"wrote {args.recipient}; hand out only the public key below: sealproof recipient add TENANT KEY")
-        _answer(args, encode(cipher.reader_public(private)), public=encode(cipher.reader_public(private)))
+        _answer(args, encode(public), public=encode(public))
     elif args.writer:
         with recorded(args.root, "key.writer"):
             key = keyring.new_signing_key("writer")
@@ -183,7 +185,7 @@ def _destroy_due(args: Arguments) -> int:
 
 
 def _rotate_master(args: Arguments) -> int:
-    passphrase = _passphrase() if args.passphrase else None
+    passphrase = read_passphrase("new master", twice=True, hint=_PIPED) if args.passphrase else None
     with Progress("wrapping") as progress, recorded(args.root, "key.rotate-master") as numbers:
         numbers["count"] = MasterRotation(_custodian(args).keyring, advance=progress.advance).rotate(
             passphrase=passphrase
@@ -201,20 +203,6 @@ def _say_new_master(passphrase: str) -> None:
     """Say what `MASTER_SECRET_KEY` is from now on: `passphrase` in words, or nothing over a random master."""
     console.say("backups of keys/ still hold the old one, and open with it: let them age out, and make a new backup")
     console.say(f"MASTER_SECRET_KEY is {passphrase} from now on" if passphrase else "unset MASTER_SECRET_KEY, if set")
-
-
-def _passphrase() -> str:
-    if sys.stdin.isatty():
-        first, second = getpass("new master passphrase: "), getpass("the same again: ")
-        if first != second:
-            message = "the two differ, so nothing was changed"
-            raise CallerError(message, hint="type it again, or pipe it in")
-        return first
-    text = sys.stdin.buffer.read(_PASSPHRASE_MAX).decode(errors="surrogateescape").removesuffix("\n")
-    if not text:
-        message = "no passphrase on standard input"
-        raise CallerError(message, hint='printf %s "$NEW" | sealproof key rotate-master --passphrase')
-    return text
 
 
 def _roll(args: Arguments) -> int:

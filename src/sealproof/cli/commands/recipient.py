@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.envelope.grammar import KEY_BYTES, decode_exactly
-from sealproof.errors import CallerError, MalformedFile
+from sealproof.cli.key_input import public_key
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys.recipients import shortcoming
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
@@ -39,21 +39,16 @@ def run(args: Arguments) -> int:
         for reader in custodian.envelope(args.tenant, environment).readers:
             console.answer(reader.text)
         return 0
-    public = _public(args.public)
+    public = public_key(args.public)
     if args.action == "add":
         done = custodian.add_reader(args.tenant, environment, public)
     else:
         done = custodian.remove_reader(args.tenant, environment, public, anyway=args.anyway)
     count = console.counted(len(custodian.envelope(args.tenant, environment).readers), "recipient")
     console.answer(f"{args.tenant}/{environment} has {count} at generation {done.generation}")
+    lacks = shortcoming(custodian.keyring, public) if args.action == "add" else ""
+    if lacks:
+        console.say(f"{lacks}: sealproof key init --recipient FILE, here, and add the key that it prints")
     if args.action == "remove":
         console.say(f"they may keep what they have read: sealproof set {args.tenant} NAME --generate")
     return 0
-
-
-def _public(text: str) -> bytes:
-    try:
-        return decode_exactly(text, KEY_BYTES)
-    except MalformedFile:
-        message = f"{text!r:.60} is no recipient's public key"
-        raise CallerError(message, hint="sealproof key init --recipient FILE prints one") from None

@@ -16,17 +16,16 @@ from sealproof.envelope.freshness import Mark
 from sealproof.errors import (
     Changed,
     ChangePending,
-    ConfigurationError,
     DataError,
     KeyMissing,
     PolicyMissing,
     PolicyRejected,
     StaleFile,
     StoreExists,
-    StoreNotFound,
 )
 from sealproof.loader.files import Directory, at, open_root
 from sealproof.loader.storekeys import pinned_keys
+from sealproof.loader.tenant import state_directory
 from sealproof.vault.access.policy import FILE_MAX, SignedPolicy, parse
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ class PolicyFile:
             _raise_mark(directory, seen, self.root)
         state = os.environ.get("SEALPROOF_STATE")
         if state:
-            with _state(state) as directory:
+            with state_directory(state) as directory:
                 directory.check_private()
                 _raise_mark(directory, seen, self.root)
         return seen.digest
@@ -255,14 +254,6 @@ def _access(root: Directory) -> Iterator[Directory]:
     with root.make("keys") as keys, keys.make("access") as directory:
         directory.check_private()
         yield directory
-
-
-def _state(path: str) -> Directory:
-    try:
-        return open_root(path)
-    except StoreNotFound:
-        message = f"SEALPROOF_STATE names {path}, and there is no such directory"
-        raise ConfigurationError(message, hint=f"mkdir -m 700 {path}", names=("SEALPROOF_STATE",)) from None
 
 
 def _read_mark(directory: Directory) -> Mark | None:

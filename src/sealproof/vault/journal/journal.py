@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from sealproof.errors import JournalBroken, KeyMissing, OperationUnderWay
-from sealproof.loader.files import open_root
+from sealproof.errors import JournalBroken, OperationUnderWay
 from sealproof.signing import fingerprint, sha256
 from sealproof.vault.journal import entry as entries
 from sealproof.vault.journal import file as files
@@ -17,6 +16,7 @@ from sealproof.vault.journal.entry import BEGIN, FIRST, NOTE, Entry
 from sealproof.vault.journal.lease import lease
 from sealproof.vault.journal.operation import Operation, nothing
 from sealproof.vault.journal.signer import PURPOSE, publics, signer
+from sealproof.vault.keys_directory import keys_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -138,14 +138,8 @@ class Journal:
 
     @contextmanager
     def _keys(self) -> Iterator[Directory]:
-        with open_root(self.root) as root:
-            keys = root.enter("keys")
-            if keys is None:
-                message = f"{self.root} has no keys/, where the rotation journal is kept"
-                raise KeyMissing(message, hint="work where the store was made, or restore keys/ from its backup")
-            with keys:
-                keys.check_private()
-                yield keys
+        with keys_directory(self.root, ", where the rotation journal is kept") as keys:
+            yield keys
 
     @contextmanager
     def _writing(self) -> Iterator[_Pen]:

@@ -26,6 +26,7 @@ from sealproof.signing import SEED_BYTES, SigningKey, fingerprint, public_from_p
 from sealproof.vault.journal import Journal, nothing
 from sealproof.vault.keys.overwrite import destroy, replace_overwriting
 from sealproof.vault.keys.strength import check_passphrase
+from sealproof.vault.keys_directory import keys_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -62,15 +63,9 @@ class Keyring:
     @contextmanager
     def locked(self) -> Iterator[Directory]:
         """Hold `keys/` for this process alone. Raises KeyMissing, UnsafeFile."""
-        with open_root(self.root) as root:
-            keys = root.enter("keys")
-            if keys is None:
-                message = f"{self.root} has no keys/ to work with"
-                raise KeyMissing(message, hint="work where the store was made, or restore keys/ from its backup")
-            with keys:
-                keys.check_private()
-                keys.lock()
-                yield keys
+        with keys_directory(self.root, " to work with") as keys:
+            keys.lock()
+            yield keys
 
     def create(self, *, passphrase: str | None) -> None:
         """Make `keys/` with a master: random, or stretched from `passphrase`.
