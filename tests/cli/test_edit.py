@@ -84,6 +84,7 @@ WAYS_OUT = {
     "file_deleted": ("rm $1", 3, "the editor left no text to seal: no such file"),
     "a_directory_instead": ("rm $1; mkdir $1", 3, "the editor left no text to seal: is a directory"),
     "backup_and_swap_left": ("cp $1 $1~; cp $1 $(dirname $1)/.acme.env.swp; chmod 0 $1~", 0, "nothing was saved"),
+    "nothing_but_a_comment": ("echo '# all gone' > $1", 4, "every one of acme/development would be dropped"),
     "a_directory_left": ("mkdir $(dirname $1)/undo; cp $1 $(dirname $1)/undo/1", 0, "nothing was saved"),
 }
 

@@ -13,6 +13,7 @@ from sealproof.rotation.notify import WebhookNotifier
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault import custody
 from sealproof.vault.access.interface import Operation
+from sealproof.vault.handed import encoded
 from sealproof.vault.journal import Journal
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
         Without `wait`, return at the first pause; the same call later goes on. Look at the result's `state`: a rotation
         that was rolled back, or that needs a person, is no exception.
 
-        Raises RotationRefused, OperationUnderWay, TargetUnavailable, ConfigurationError, and what the class says.
+        Raises InvalidValue (an empty one, too), RotationRefused, OperationUnderWay, TargetUnavailable,
+        ConfigurationError, and what the class says.
         """
         chosen = as_strategy(strategy)
-        value = None if new_value is None else Secret(new_value)
         async with self.acting(Operation.ROTATE, name, approval=approval) as call:
+            value = None if new_value is None else Secret(encoded(name, new_value).decode())
             planned = plan or self._plan(name, handed=value is not None)
             result = await asyncio.to_thread(
                 self.engine().rotate, name, planned, strategy=chosen, value=value, unproven=unproven, wait=wait

@@ -19,6 +19,7 @@ from sealproof.rotation.shelf import Shelf
 from sealproof.rotation.states import State, effective_state, may_follow, state_of
 from sealproof.rotation.steps import Steps
 from sealproof.rotation.strategies import Strategy
+from sealproof.vault.handed import filled
 from sealproof.vault.journal import ABANDONED
 from sealproof.vault.observer import RotationStep
 
@@ -123,9 +124,11 @@ class Engine:
         `value` is the new value where a person or another system made it. `unproven` goes on though the present value
         does not open the target.
 
-        Raises UnknownSecret, RotationRefused, OperationUnderWay if another process works on it, TargetUnavailable
-        (nothing is lost: the next call goes on), and what opening and saving raise.
+        Raises InvalidValue on an empty `value`, UnknownSecret, RotationRefused, OperationUnderWay if another process
+        works on it, TargetUnavailable (nothing is lost: the next call goes on), and what opening and saving raise.
         """
+        if value is not None:
+            filled(name, value.reveal().encode(), hint="hand over the new value, or let one be drawn")
         with self._journal.lease(self.scope(name)):
             known = self.underway(name)
             if known:

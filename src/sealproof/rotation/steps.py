@@ -89,8 +89,8 @@ class Steps(WayBack):
             return Step(State.NEEDS_HUMAN, {"why": why, "back_to": State.CREATED.value})
         seen = self._look()
         value = self._handed or self._plan.generator(seen.current)
-        if value.reveal() == seen.current.reveal():
-            message = f"the new value of {self._name} is the present one"
+        if value.reveal() in ("", seen.current.reveal()):
+            message = f"the new value of {self._name} is {'the present one' if value.reveal() else 'empty'}"
             raise InvalidValue(message, hint="hand over another one", names=(self._name,))
         self._drawn = value
         digest = self._digests.of(self._name, value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sealproof.envelope import merge as merging
 from sealproof.envelope import seal as sealing
 from sealproof.envelope.freshness import Freshness
-from sealproof.envelope.grammar import KEY_BYTES, check_environment, check_name, check_tenant, check_value
+from sealproof.envelope.grammar import KEY_BYTES, check_environment, check_tenant, check_value
 from sealproof.envelope.open import Unlocked, unlock
 from sealproof.envelope.parse import Envelope, parse
 from sealproof.errors import (
@@ -23,6 +23,7 @@ from sealproof.errors import (
 )
 from sealproof.loader.names import refuse_dangerous
 from sealproof.loader.tenant import Place, malformed, open_tenant
+from sealproof.vault.handed import plain_name
 from sealproof.vault.journal import nothing
 from sealproof.vault.keys.keyring import Keyring
 from sealproof.vault.store.local import LocalStore
@@ -118,7 +119,7 @@ class Custodian:
         check_environment(environment)
         refuse_dangerous(values, allow=allow)
         for name, value in values.items():
-            check_value(check_name(name), value)
+            check_value(plain_name(name), value)
         now = int(self._clock())
         expires = None if expires_days is None else (now + expires_days * DAY if expires_days else 0)
         if self.store.read(tenant, environment) is None:
@@ -149,7 +150,7 @@ class Custodian:
 
         Raises Changed if the file is no longer the one that was opened.
         """
-        refuse_dangerous(values, allow=allow)
+        refuse_dangerous(map(plain_name, values), allow=allow)
         present = {entry.name for entry in unlocked.envelope.entries if "." not in entry.name}
         return self._edit(unlocked, changes=values, removals=present - values.keys(), expires=None)
 

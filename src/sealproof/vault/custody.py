@@ -19,8 +19,7 @@ import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from sealproof.envelope.grammar import is_name
-from sealproof.errors import Changed, InvalidName, InvalidValue, SealproofError
+from sealproof.errors import Changed, SealproofError
 from sealproof.loader.tenant import Place
 from sealproof.vault.access.control import AccessControl
 from sealproof.vault.access.interface import Operation, Subject
@@ -31,6 +30,7 @@ from sealproof.vault.audit.interface import Outcome
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.calls import Calls
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.handed import encoded, filled, plain_name
 from sealproof.vault.inventory import described
 from sealproof.vault.inventory import read as read_manifest
 from sealproof.vault.metadata import SecretMetadata, SecretVersion, metadata_of, versions_of
@@ -148,13 +148,15 @@ class AdvancedSecretManager:
         owner: str = "",
         purpose: str = "",
         allow: Collection[str] = (),
+        empty: bool = False,
         approval: str = "",
     ) -> SecretMetadata:
         """Seal `value` under `name`, in the tenant's file as it is by then, and return what is known of it now.
 
         An equal value keeps version and age. The file and the tenant's keys are made on first use; a secret that the
         manifest lacks is described in it, with `owner` (the subject) and `purpose`. `allow` names dangerous variables
-        that may be set. A task that is cancelled meanwhile does not stop the write, nor its record.
+        that may be set; `empty` lets an empty value be sealed, which is nearly always a variable that was not set. A
+        task that is cancelled meanwhile does not stop the write, nor its record.
 
         Raises InvalidName, InvalidValue, DangerousName, LimitExceeded, CannotOpen, KeyMissing, FileUnavailable, Changed
         if others were faster `WRITE_TRIES` times, and what the class says.
@@ -162,7 +164,8 @@ class AdvancedSecretManager:
 
         async def work() -> SecretMetadata:
             async with self.acting(Operation.WRITE, name, approval=approval) as call:
-                values = {_plain(name): _encoded(name, value)}
+                data = encoded(plain_name(name), value)
+                values = {name: data if empty else filled(name, data, hint="set_secret(…, empty=True) if it has to be")}
                 change = await self._changed(call, lambda: self.custodian.seal(*self._scope, values, allow=allow))
                 call.version = next(int(entry.version) for entry in change.after.entries if entry.name == name)
             self._calls.written(call, change.generation)
@@ -179,7 +182,7 @@ class AdvancedSecretManager:
 
         async def work() -> None:
             async with self.acting(Operation.DELETE, name, approval=approval) as call:
-                change = await self._changed(call, lambda: self.custodian.remove(*self._scope, _plain(name)))
+                change = await self._changed(call, lambda: self.custodian.remove(*self._scope, plain_name(name)))
             self._calls.written(call, change.generation)
 
         await self._whole(work())
@@ -317,28 +320,10 @@ def _managers_of(loop: asyncio.AbstractEventLoop) -> dict[tuple[object, ...], Ad
     return _managers.setdefault(loop, {})
 
 
-def _plain(name: str) -> str:
-    """Return a name that is no version of a rotation. Raises InvalidName."""
-    if not is_name(name):
-        message = f"{name!r:.80} is no secret name"
-        raise InvalidName(message, hint="use 1 to 128 of A-Z a-z 0-9 _, not beginning with a digit", names=(name[:80],))
-    return name
-
-
 def _found(held: Held, name: str) -> str:
-    if _plain(name) not in held.versions:
+    if plain_name(name) not in held.versions:
         raise no_such_secret(held.envelope.tenant, held.envelope.environment, name)
     return name
-
-
-def _encoded(name: str, value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError:
-        message = f"value of {name} is no text that UTF-8 can carry"
-    raise InvalidValue(
-        message, hint="encode binary values, for example with base64", names=(name,)
-    )  # without the value
 
 
 def _waits() -> Iterator[float]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,18 @@ def test_the_older_spelling_does_the_same(typist):
 def test_a_value_is_handed_over_on_standard_input(typist):
     typist.type("rotate", "COOKIE_KEY", "--paste", stdin="typed-by-a-person-8151\n")
     assert value_of(typist.root, "COOKIE_KEY") == "typed-by-a-person-8151"
+
+
+def test_nothing_is_no_value_to_hand_over(typist):
+    """Neither as it is, nor where a person makes it and is believed."""
+    before = value_of(typist.root, "COOKIE_KEY")
+    for table in ("", '[development.COOKIE_KEY]\ntarget = "manual"\nwhere = "https://dashboard.example"\n'):
+        Path(typist.root, "tenants/acme/rotation.toml").write_text(table, encoding="utf-8")
+        for stdin in ("", "\n", "\r\n"):
+            refused = typist.type("rotate", "COOKIE_KEY", "--paste", stdin=stdin, code=4)
+            assert "hint: printf %s" in refused.stderr
+        assert value_of(typist.root, "COOKIE_KEY") == before
+        assert json.loads(typist.type("rotate", "--status", "--json").stdout)[0]["state"].startswith("on ")
 
 
 def test_either_a_name_or_due(typist):

@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from sealproof import AutoRotationScheduler
-from sealproof.errors import CallerError, ConfigurationError, UnknownSecret
+from sealproof.errors import CallerError, ConfigurationError, InvalidValue, UnknownSecret
+from sealproof.loader.secret import Secret
 from sealproof.rotation.notify import CallableNotifier, WebhookNotifier
+from sealproof.rotation.plan import Plan
 from sealproof.rotation.states import State
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import describe_missing
@@ -310,6 +312,13 @@ def test_the_manager_rotates_with_a_decision_and_a_record(described):
         assert await manager.get_secret("COOKIE_KEY") == "handed-over-by-a-person-0001"
         with pytest.raises(CallerError):
             await manager.rotate_secret("COOKIE_KEY", strategy="sideways")
+        for value in ("", b"bytes", 5):
+            with pytest.raises(InvalidValue):
+                await manager.rotate_secret("COOKIE_KEY", value)
+        with pytest.raises(InvalidValue, match="is empty"):
+            await manager.rotate_secret("COOKIE_KEY", plan=Plan(generator=lambda _: Secret("")))
+        await manager.abandon_rotation("COOKIE_KEY")
+        assert await manager.get_secret("COOKIE_KEY") == "handed-over-by-a-person-0001"
         metrics = manager.get_security_metrics()
         lines = json.dumps(manager.export_audit_log())
         manager.close()

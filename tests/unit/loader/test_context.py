@@ -116,7 +116,8 @@ def test_buffers_are_wiped_on_leaving(loader):
 
 
 def test_buffers_of_a_rotation_under_way_are_wiped_at_once(custodian, store, monkeypatch):
-    custodian.seal("acme", "development", {"DB_PASSWORD.pending": b"next-value", "DB_PASSWORD.previous": b"last-value"})
+    changes = {"DB_PASSWORD.pending": b"next-value", "DB_PASSWORD.previous": b"last-value"}
+    custodian.edit(custodian.open("acme", "development"), changes=changes, removals=())
     made: dict[str, bytearray] = {}
 
     from sealproof.envelope.open import Unlocked  # noqa: PLC0415 - only here

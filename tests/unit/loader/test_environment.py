@@ -335,7 +335,8 @@ def test_expansion_never_sees_the_process_environment(custodian, store, monkeypa
 
 
 def test_pending_and_previous_never_reach_the_environment(custodian, store):
-    custodian.seal("acme", "development", {"DB_PASSWORD.pending": b"next", "DB_PASSWORD.previous": b"last"})
+    changes = {"DB_PASSWORD.pending": b"next", "DB_PASSWORD.previous": b"last"}
+    custodian.edit(custodian.open("acme", "development"), changes=changes, removals=())
     loaded = load_environment_secrets("acme", root=store)
     assert not [name for name in os.environ if "." in name and name.startswith("DB_PASSWORD")]
     assert all("." not in name for name in loaded.names)

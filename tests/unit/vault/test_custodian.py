@@ -90,11 +90,22 @@ def test_others_stay_unless_they_are_to_go(keeper):
 
 
 def test_values_of_a_rotation_under_way_are_nobodys_others(keeper):
-    keeper.seal(*SCOPE, {"DB_PASSWORD.pending": b"next"})
+    keeper.edit(keeper.open(*SCOPE), changes={"DB_PASSWORD.pending": b"next"}, removals=())
     keeper.seal(*SCOPE, {"NEW": b"1"}, remove_others=True)
     assert values(keeper) == {"DB_PASSWORD.pending": b"next", "NEW": b"1"}
     keeper.replace(keeper.open(*SCOPE), {"OTHER": b"2"})
     assert values(keeper) == {"DB_PASSWORD.pending": b"next", "OTHER": b"2"}
+
+
+@pytest.mark.parametrize("name", ["DB_PASSWORD.pending", "NEW.previous"])
+def test_names_that_a_rotation_would_drop_are_refused(keeper, name):
+    before = values(keeper)
+    hint = f"use another name, such as {name.replace('.', '_')}"
+    for work in (lambda: keeper.seal(*SCOPE, {name: b"1"}), lambda: keeper.replace(keeper.open(*SCOPE), {name: b"1"})):
+        with pytest.raises(InvalidName, match="is where a rotation of") as refused:
+            work()
+        assert (refused.value.hint, refused.value.names) == (hint, (name,))
+    assert values(keeper) == before
 
 
 def test_replacing_makes_the_plain_secrets_exactly_those(keeper):

@@ -20,7 +20,8 @@ def manifest(root):
 
 
 def test_names_come_from_every_environment_without_a_key(keeper, root):
-    keeper.seal("acme", "production", {"ONLY_LIVE": b"1", "DB_PASSWORD.pending": b"2"})
+    keeper.seal("acme", "production", {"ONLY_LIVE": b"1"})
+    keeper.edit(keeper.open("acme", "production"), changes={"DB_PASSWORD.pending": b"2"}, removals=())
     (root / "keys").rename(root.parent / "kept")
     assert secret_names(keeper.store, "acme") == ["DB_PASSWORD", "LOG_LEVEL", "ONLY_LIVE"]
     assert secret_names(keeper.store, "nobody") == []

@@ -18,7 +18,6 @@ from sealproof.cli import arguments, console
 from sealproof.cli.changes import check_description, describe, report
 from sealproof.cli.recorded import PLATFORM, recorded
 from sealproof.cli.value_input import read_value
-from sealproof.envelope.grammar import check_name
 from sealproof.errors import CallerError, StoreExists, TargetUnavailable, UnknownSecret
 from sealproof.monitoring import bait
 from sealproof.monitoring.alert import Kind
@@ -29,6 +28,7 @@ from sealproof.rotation.notify import notify_all
 from sealproof.vault import canaries
 from sealproof.vault.canaries import Canary
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.handed import plain_name
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(args: Arguments) -> int:
 
 
 def _add(args: Arguments) -> int:
-    check_name(args.name)
+    plain_name(args.name)
     environment = arguments.environment_of(args)
     custodian = Custodian(args.root)
     check_description(custodian, args.tenant, args)

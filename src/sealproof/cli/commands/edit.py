@@ -45,6 +45,9 @@ def run(args: Arguments) -> int:
     if edited is None:
         console.answer(f"{args.tenant}/{environment} unchanged: nothing was saved")
         return 0
+    if not edited.values:
+        message = f"the edited text names no secret, and every one of {args.tenant}/{environment} would be dropped"
+        raise CallerError(message, hint="sealproof seal TENANT --replace --empty < /dev/null if that is meant")
     change = custodian.replace(unlocked, edited.values, allow=args.allow)
     note_dotenv(edited)
     report(f"{args.tenant}/{environment}", change)

@@ -33,6 +33,7 @@ def configure(parser: Parser) -> None:
     arguments.add_allow(parser)
     arguments.add_description(parser)
     parser.add_argument("--replace", action="store_true", help="drop the names that FILE lacks")
+    parser.add_argument("--empty", action="store_true", help="with --replace: drop every name where FILE has none")
     parser.add_argument("--remove", action="store_true", help="delete the plain FILE once it is sealed")
     parser.add_argument(
         "--expires", metavar="DAYS", type=int, help="refuse the file after DAYS; 0 takes an expiry away"
@@ -46,6 +47,9 @@ def run(args: Arguments) -> int:
         raise CallerError(message, hint="--expires DAYS, from 0")
     name = "standard input" if args.file == "-" else args.file
     text = read_dotenv(_read(args.file), path=name)
+    if args.replace and not text.values and not args.empty:
+        message = f"{name} names no secret, and --replace would drop every one of {args.tenant}"
+        raise CallerError(message, hint="sealproof seal TENANT FILE --replace --empty if that is meant")
     environment = arguments.environment_of(args)
     custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
     check_description(custodian, args.tenant, args)

@@ -108,7 +108,8 @@ def test_an_entry_is_good_to_the_end_of_its_day(store, manifest, run_check, expi
 
 
 def test_rotation_values_need_no_entry(store, run_check):
-    Custodian(str(store)).seal("aurora", "development", {"DB_PASSWORD.pending": b"next"})
+    keeper = Custodian(str(store))
+    keeper.edit(keeper.open("aurora", "development"), changes={"DB_PASSWORD.pending": b"next"}, removals=())
     assert run_check(store, "CMP-006", "aurora").status is Status.PASS
 
 

@@ -207,7 +207,9 @@ def test_what_is_no_secret_and_what_is_too_short_is_not_looked_for(
 def test_a_value_of_a_rotation_under_way_is_live_too(project: Path, scan: Scan, quick: Callable[..., None]):
     quick()
     pending = secrets.token_urlsafe(24)
-    Custodian("secrets").seal("aurora", "development", {"DB_PASSWORD.pending": pending.encode()})
+    keeper = Custodian("secrets")
+    changes = {"DB_PASSWORD.pending": pending.encode()}
+    keeper.edit(keeper.open("aurora", "development"), changes=changes, removals=())
     (project / "a.txt").write_text(pending)
     (finding,) = [finding for finding in scan().findings if finding.status is Status.FAIL]
     assert "DB_PASSWORD.pending" in finding.observed

@@ -193,6 +193,11 @@ FAILED = {
     "an unknown name": (lambda manager: manager.get_secret("NOWHERE"), UnknownSecret),
     "no name at all": (lambda manager: manager.get_secret("a b\n"), InvalidName),
     "a version of a rotation": (lambda manager: manager.get_secret("DB_PASSWORD.pending"), InvalidName),
+    "setting a version of a rotation": (lambda manager: manager.set_secret("DB_PASSWORD.previous", "x"), InvalidName),
+    "setting nothing": (lambda manager: manager.set_secret("DB_PASSWORD", ""), InvalidValue),
+    "setting None": (lambda manager: manager.set_secret("DB_PASSWORD", None), InvalidValue),
+    "setting a number": (lambda manager: manager.set_secret("DB_PASSWORD", 5), InvalidValue),
+    "setting bytes": (lambda manager: manager.set_secret("DB_PASSWORD", b"hunter2"), InvalidValue),
     "setting no name": (lambda manager: manager.set_secret("1", "x"), InvalidName),
     "setting a lone surrogate": (lambda manager: manager.set_secret("A", "\ud800"), InvalidValue),
     "setting a NUL": (lambda manager: manager.set_secret("A", "a\0"), InvalidValue),
@@ -208,6 +213,12 @@ def test_what_fails_is_recorded_as_failed(work, log, case):
     with pytest.raises(error):
         work(call)
     assert log()[-1][1] == "error"
+    assert work(lambda manager: manager.get_secret("DB_PASSWORD")) == VALUE
+
+
+def test_an_empty_value_is_for_who_means_it(work):
+    assert work(lambda manager: manager.set_secret("DB_PASSWORD", "", empty=True)).version == 2
+    assert work(lambda manager: manager.get_secret("DB_PASSWORD")) == ""
 
 
 def test_a_dangerous_name_can_be_allowed(work):
