@@ -8,7 +8,7 @@ from sealproof.checks.holdings import may_name
 from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import SealproofError
 from sealproof.vault.audit.extent import closed_lines
-from sealproof.vault.audit.home import audited_tenants, reading
+from sealproof.vault.audit.home import known_logs, reading
 from sealproof.vault.audit.lines import CHECKPOINT, OPENING, RECORD, find_next, note_of, read_record
 from sealproof.vault.audit.notes import read_note
 from sealproof.vault.audit.verify import present_extent
@@ -52,9 +52,12 @@ def epochs(root: str, tenant: str) -> tuple[int, int]:
 
 
 def logs(ctx: Context) -> list[str]:
-    """Return the tenants that this run may name and that have a log, `platform` among them. Raises NoEvidence."""
+    """Return the tenants that this run may name and that have a log, `platform` among them. Raises NoEvidence.
+
+    A log that the store's `keys/` know of counts where it is gone, too: reading it then raises.
+    """
     try:
-        return [name for name in audited_tenants(ctx.target.root) if may_name(ctx.target, name)]
+        return [name for name in known_logs(ctx.target.root) if may_name(ctx.target, name)]
     except SealproofError as exc:
         raise NoEvidence(f"the audit logs cannot be read: {exc.message}", hint=exc.hint) from exc
 

@@ -25,7 +25,7 @@ def anchor_log(args: Arguments) -> int:
     """Keep the newest checkpoint in a file."""
     if not args.output:
         message = "audit anchor needs a file to keep the checkpoint in"
-        raise CallerError(message, hint="sealproof audit anchor TENANT --output FILE")
+        raise CallerError(message, hint="sealproof audit anchor TENANT --output audit-anchors/TENANT.anchor")
     with _log(args) as log:
         checkpoint = keep_anchor(log, args.output)
     said = {"path": args.output, "origin": checkpoint.origin, "size": checkpoint.size, "epoch": checkpoint.epoch}

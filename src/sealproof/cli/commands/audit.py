@@ -29,7 +29,7 @@ from sealproof.errors import CallerError, UnknownTenant
 from sealproof.vault.audit.anchors import read_anchor
 from sealproof.vault.audit.copy import readable
 from sealproof.vault.audit.export import export, export_when_due, exported_tenant
-from sealproof.vault.audit.home import audited_tenants
+from sealproof.vault.audit.home import known_logs
 from sealproof.vault.audit.recent import Reader, who_is_who
 from sealproof.vault.audit.verify import verify, verify_export
 from sealproof.vault.inventory import secret_names
@@ -165,7 +165,7 @@ def _tail(args: Arguments) -> int:
 
 def _tenant(args: Arguments) -> str:
     """Return whose log it is. Nothing here begins a log: a name in which there is none is a mistake."""
-    tenants = audited_tenants(args.root)
+    tenants = known_logs(args.root)
     named = args.tenant or os.environ.get("SEALPROOF_TENANT")
     hint = f"name one of: {', '.join(tenants)}" if tenants else f"ls {args.root}/audit"
     if named:

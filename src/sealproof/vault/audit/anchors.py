@@ -62,7 +62,7 @@ def read_anchor(path: str) -> Anchor:
     data = _read(path)
     if data is None:
         message = f"there is no anchor {path}"
-        raise CallerError(message, hint="sealproof audit anchor TENANT --output FILE")
+        raise CallerError(message, hint="sealproof audit anchor TENANT --output audit-anchors/TENANT.anchor")
     try:
         kept = os.stat(path).st_mtime
     except OSError as exc:

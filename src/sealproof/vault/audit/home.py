@@ -96,19 +96,48 @@ class Home:
 def reading(root: str, tenant: str) -> Iterator[Directory]:
     """Open a log's directory to read, while no writer is in the middle of a batch.
 
-    Raises StoreNotFound, UnknownTenant, UnsafeFile, FileUnavailable.
+    Raises AuditLogBroken if the store's own `keys/` know of a log that is not there, StoreNotFound, UnknownTenant,
+    UnsafeFile, FileUnavailable.
     """
     with descended(root, "audit", check_tenant(tenant)) as log:
         if log is None:
-            message = f"{root} has no audit log of {tenant}"
-            raise UnknownTenant(message, hint=f"ls {root}/audit")
+            raise _absent(root, tenant)
         yield log
+
+
+def _absent(root: str, tenant: str) -> AuditLogBroken | UnknownTenant:
+    if not _is_begun(root, tenant):
+        return UnknownTenant(f"{root} has no audit log of {tenant}", hint=f"ls {root}/audit")
+    message = f"the audit log of {tenant} is gone from {root}/audit: keys/ remember that it was begun"
+    return AuditLogBroken(message, hint="find out who took it away; put it back from a backup or an export")
 
 
 def audited_tenants(root: str) -> list[str]:
     """Return the tenants that there is a log of, sorted. Raises StoreNotFound, UnsafeFile, FileUnavailable."""
     with descended(root, "audit") as audit:
         return [] if audit is None else [name for name in audit.names() if is_tenant(name)]
+
+
+def known_logs(root: str) -> list[str]:
+    """Return the tenants that there is a log of, or that the store's own `keys/` know one of, sorted.
+
+    Raises StoreNotFound, UnsafeFile, MalformedFile, FileUnavailable.
+    """
+    present = set(audited_tenants(root))
+    named = set(present)
+    with descended(root, "keys", "signing") as signing:
+        pinned = () if signing is None else signing.names()
+    with descended(root, "keys", "audit") as audit:
+        named.update(() if audit is None else audit.names())
+    named.update(name.removeprefix("audit-").removesuffix(".pub") for name in pinned if name.startswith("audit-"))
+    return sorted(name for name in named if is_tenant(name) and (name in present or _is_begun(root, name)))
+
+
+def _is_begun(root: str, tenant: str) -> bool:
+    """Tell whether `keys/` hold the public key that a log's first epoch was pinned by, or a mark of its records."""
+    with descended(root, "keys", "signing") as signing:
+        is_pinned = signing is not None and f"audit-{tenant}.pub" in signing.names()
+    return is_pinned or seen_mark(root, tenant) > 0
 
 
 @contextmanager

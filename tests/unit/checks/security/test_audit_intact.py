@@ -61,6 +61,33 @@ def test_a_log_without_the_key_it_is_verified_by_is_not_evaluated(store, logged,
     assert run_check(store, "SEC-017").status is Status.NOT_EVALUATED
 
 
-def test_no_log_is_no_evidence(store, run_check):
+@pytest.mark.parametrize("left", ["mark and key", "key", "mark"])
+def test_a_log_that_is_gone_fails_whatever_the_keys_still_know_of_it(store, logged, run_check, failure, left):
+    shutil.rmtree(logged.parent)
+    if "mark" not in left:
+        (store / "keys" / "audit" / "aurora" / "mark").unlink()
+    if "key" not in left:
+        (store / "keys" / "signing" / "audit-aurora.pub").unlink()
+    result = run_check(store, "SEC-017")
+    assert (result.status, result.severity) == (Status.FAIL, Severity.CRITICAL)
+    finding = failure(result)
+    assert finding.resource == "audit/aurora"
+    assert "is gone" in finding.observed
+
+
+def test_all_logs_gone_is_as_many_failures(store, logged, run_check, failures):
     shutil.rmtree(store / "audit")
+    assert sorted(failures(run_check(store, "SEC-017"))) == ["audit/aurora", "audit/platform"]
+
+
+def test_a_log_that_was_moved_away_with_its_keys_is_begun_anew(store, logged, run_check):
+    shutil.rmtree(logged.parent)
+    shutil.rmtree(store / "keys" / "audit" / "aurora")
+    (store / "keys" / "signing" / "audit-aurora.pub").unlink()
+    assert run_check(store, "SEC-017").status is Status.PASS
+
+
+def test_no_log_and_no_keys_that_know_of_one_is_no_evidence(store, run_check):
+    shutil.rmtree(store / "audit")
+    shutil.rmtree(store / "keys")
     assert run_check(store, "SEC-017").status is Status.NOT_EVALUATED

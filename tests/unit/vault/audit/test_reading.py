@@ -29,7 +29,7 @@ from sealproof.vault.audit import prune as pruning
 from sealproof.vault.audit import verify as verifying
 from sealproof.vault.audit.anchors import keep_anchor, read_anchor
 from sealproof.vault.audit.export import as_document, export, export_when_due, exported_tenant, newest_export
-from sealproof.vault.audit.home import audited_tenants, pinned_key
+from sealproof.vault.audit.home import audited_tenants, known_logs, pinned_key
 from sealproof.vault.audit.lines import read_record
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.audit.notes import read_note
@@ -551,3 +551,19 @@ def test_which_tenants_have_a_log(filled):
 
 def test_a_store_without_an_audit_directory_has_none(tmp_path: Path):
     assert audited_tenants(make_store(tmp_path)) == []
+
+
+def test_a_log_that_is_gone_is_known_by_the_keys_and_is_broken(filled):
+    root, _ = filled
+    shutil.rmtree(f"{root}/audit/{TENANT}")
+    assert audited_tenants(root) == []
+    assert known_logs(root) == [TENANT]
+    for gone in (lambda: verify(root, TENANT, pinned_key(root, TENANT)), lambda: Reader(root, TENANT).newest(1)):
+        with pytest.raises(AuditLogBroken, match="is gone"):
+            gone()
+
+
+def test_keys_of_a_log_that_was_never_begun_make_none_known(filled):
+    root, _ = filled
+    os.makedirs(f"{root}/keys/audit/other")
+    assert known_logs(root) == [TENANT]
