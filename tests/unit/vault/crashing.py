@@ -54,6 +54,7 @@ SCENARIOS = {
     "passphrase": lambda custodian: MasterRotation(custodian.keyring).rotate(passphrase=PASSPHRASE),
     "roll-report": lambda custodian: Signers(custodian).roll("report"),
     "roll-journal": lambda custodian: Signers(custodian).roll("journal"),
+    "roll-policy": lambda custodian: Signers(custodian).roll("policy"),
     "roll-writer": lambda custodian: Signers(custodian).roll("writer"),
     "finish-writer": lambda custodian: Signers(custodian).finish("writer"),
     "erase": lambda custodian: Erasure(custodian, subject="user:tester").erase("acme", reason="contract ended"),

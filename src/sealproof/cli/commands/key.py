@@ -6,7 +6,7 @@ sealproof key export TENANT --output FILE       what a host needs to open one en
 sealproof key rotate TENANT [--grace DAYS]      seal under a new epoch key; the old one still opens old copies
 sealproof key destroy TENANT [--now]            destroy the old epoch keys whose grace is over; --due: of every tenant
 sealproof key rotate-master [--passphrase]      wrap every tenant's keys under a new master
-sealproof key roll writer|report|journal        replace a signing key; --finish: every host has its new key file
+sealproof key roll writer|report|journal|policy   replace a signing key; --finish: every host has its new key file
 sealproof key erase TENANT --confirm TENANT     destroy a tenant's keys, then its files; leaves a signed tombstone
 sealproof key ledger                            every key with its purpose, state and dates
 sealproof key resume [--abandon]                finish (or give up) what was broken off
@@ -30,6 +30,7 @@ from sealproof.envelope.grammar import KEY_BYTES, encode
 from sealproof.envelope.keyfile import KeyLine
 from sealproof.errors import CallerError, GraceNotOver
 from sealproof.signing import fingerprint
+from sealproof.vault.access.interface import POLICY_KEY
 from sealproof.vault.backup.restore import RESTORE
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import this_user
@@ -215,6 +216,8 @@ def _roll(args: Arguments) -> int:
     else:
         text = f"the next {args.tenant} key is made and pinned beside the present one"
     _answer(args, text, purpose=args.tenant, finished=operation.is_over, hand_out=exported)
+    if args.tenant == POLICY_KEY:
+        console.say("approvals by the old key count no more; where a file of it is named, name the new policy.pub")
     if not operation.is_over:
         for scope in exported:
             tenant, environment = scope.split("/")

@@ -160,6 +160,29 @@ class PolicyFile:
             root.replace(POLICY, signed.signed_by(key).to_bytes(), mode=_MODE)
             return signing
 
+    @contextmanager
+    def held(self) -> Iterator[Directory]:
+        """Keep everybody else from changing the policy until the block is left; for `succeed`."""
+        with open_root(self.root) as root:
+            root.lock()
+            yield root
+
+    def succeed(self, root: Directory, old: bytes, key: SigningKey) -> None:
+        """Add the signature of `key` to a policy that the pinned key `old` has signed. It does not count yet.
+
+        Signatures of keys that are pinned no more go. Raises StaleFile, and MalformedFile if it cannot be read.
+        """
+        data = root.read(POLICY, limit=FILE_MAX, private=False)
+        if data is None:
+            return
+        signed = self._parse(data, POLICY)
+        pinned = self._pinned(root)
+        if old not in signed.valid_signers(pinned) or key.public in signed.signatures:
+            return
+        self._check_marks(root, signed.policy)
+        kept = {public: signature for public, signature in signed.signatures.items() if public in pinned}
+        root.replace(POLICY, SignedPolicy(signed.policy, kept).signed_by(key).to_bytes(), mode=_MODE)
+
     def discard(self) -> bool:
         """Drop the change that waits, and tell whether there was one."""
         with open_root(self.root) as root:

@@ -255,9 +255,7 @@ class Keyring:
         """Return every public signing key by its file's stem."""
         with self.locked() as keys, keys.make("signing") as directory:
             return {
-                name.removesuffix(".pub"): public_from_pem(
-                    directory.read(name, limit=PEM_MAX, private=True) or b"", name=f"{directory.path}/{name}"
-                )
+                name.removesuffix(".pub"): public_of(directory, name)
                 for name in directory.names()
                 if name.endswith(".pub")
             }
@@ -307,6 +305,11 @@ def tenants_of(keys: Directory) -> list[str]:
     with directory:
         stems = [name.removesuffix(".key") for name in directory.names() if name.endswith(".key")]
     return [stem for stem in stems if is_tenant(stem)]
+
+
+def public_of(signing: Directory, name: str) -> bytes:
+    """Return the public key in a file of `keys/signing/`. Raises MalformedFile, UnsafeFile, FileUnavailable."""
+    return public_from_pem(signing.read(name, limit=PEM_MAX, private=True) or b"", name=f"{signing.path}/{name}")
 
 
 def check_room(owner: TenantFile, environment: str) -> None:

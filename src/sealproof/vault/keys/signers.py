@@ -10,6 +10,8 @@ is made and pinned beside the old one, until someone has handed out the key file
     publish  <purpose>.pub is the new public half, the old one is kept under its number
     resign   writer only: every file is signed anew
     unpin    writer only: the old public half is kept as former-writer-<number>.pub, which nothing trusts
+
+The policy's key hands over while nobody can change the policy (`policyroll`).
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from typing import TYPE_CHECKING
 from sealproof.envelope.grammar import WRITERS_MAX
 from sealproof.errors import CallerError, LimitExceeded
 from sealproof.loader.files import unavailable
-from sealproof.signing import SEED_BYTES, SigningKey, fingerprint, public_from_pem, public_to_pem
-from sealproof.vault.keys.keyring import PEM_MAX
+from sealproof.signing import SEED_BYTES, SigningKey, fingerprint, public_to_pem
+from sealproof.vault.access.interface import POLICY_KEY
+from sealproof.vault.keys import policyroll
+from sealproof.vault.keys.keyring import public_of
 from sealproof.vault.keys.overwrite import take_place
 
 if TYPE_CHECKING:
@@ -32,8 +36,8 @@ if TYPE_CHECKING:
     from sealproof.vault.journal import Operation
 
 ROLL = "signing.roll"
-PURPOSES = ("writer", "report", "journal")
-"""The audit log's keys roll by themselves, hour by hour; the policy's belongs to whoever signs policies."""
+PURPOSES = ("writer", "report", "journal", POLICY_KEY)
+"""The audit log's keys roll by themselves, hour by hour; a policy key that lies elsewhere is its holder's."""
 EXPORT = "key.export"
 
 
@@ -94,6 +98,8 @@ class Signers:
 
     def _begin(self, purpose: str) -> Operation:
         old = self._keyring.signing_key(purpose).public
+        if purpose == POLICY_KEY:
+            policyroll.check(self._keyring.root)
         publics = self._keyring.signing_publics()
         if purpose == "writer" and sum(name.startswith("writer") for name in publics) >= WRITERS_MAX:
             message = f"{self._keyring.root}/keys/signing pins {WRITERS_MAX} writers, all that a key file can name"
@@ -105,21 +111,28 @@ class Signers:
     def _make(self, operation: Operation, purpose: str) -> None:
         """Write the next key, unless it signs already. Drawn anew if it was not whole: nobody can have trusted it."""
         operation.ensure("make")
+        name = policyroll.NEXT if purpose == POLICY_KEY else f"{purpose}-next"
         with self._keyring.locked() as keys, keys.make("signing") as directory:
             names = directory.names()
-            if operation.has("swap") or {f"{purpose}-next.key", f"{purpose}-next.pub"} <= set(names):
+            if operation.has("swap") or {f"{name}.key", f"{name}.pub"} <= set(names):
                 return
             key = SigningKey(self._keyring.random(SEED_BYTES))
-            directory.replace(f"{purpose}-next.key", key.to_pem())
+            directory.replace(f"{name}.key", key.to_pem())
             operation.reached("made")
-            directory.replace(f"{purpose}-next.pub", public_to_pem(key.public))
+            directory.replace(f"{name}.pub", public_to_pem(key.public))
 
     def _finish(self, operation: Operation, purpose: str) -> None:
+        if purpose == POLICY_KEY:
+            policyroll.hand_over(self._keyring, operation)
+        else:
+            self._swap(operation, purpose)
+
+    def _swap(self, operation: Operation, purpose: str) -> None:
         with self._keyring.locked() as keys, keys.make("signing") as directory:
             directory.sweep()
             kept = f"{purpose}-{operation.number('number')}.pub"
             if not operation.has("swap"):
-                new = _public(directory, f"{purpose}-next.pub")
+                new = public_of(directory, f"{purpose}-next.pub")
                 operation.step("swap", new=fingerprint(new))
             if f"{purpose}-next.key" in directory.names():
                 take_place(directory, f"{purpose}-next.key", f"{purpose}.key")
@@ -140,10 +153,10 @@ class Signers:
         """Leave the new public half at its place and the old one under its number; both are there at every moment."""
         if f"{purpose}-next.pub" not in directory.names():
             return
-        if fingerprint(_public(directory, f"{purpose}.pub")) == operation.text("old"):
-            directory.replace(kept, public_to_pem(_public(directory, f"{purpose}.pub")))
+        if fingerprint(public_of(directory, f"{purpose}.pub")) == operation.text("old"):
+            directory.replace(kept, public_to_pem(public_of(directory, f"{purpose}.pub")))
             operation.reached("kept")
-            directory.replace(f"{purpose}.pub", public_to_pem(_public(directory, f"{purpose}-next.pub")))
+            directory.replace(f"{purpose}.pub", public_to_pem(public_of(directory, f"{purpose}-next.pub")))
             operation.reached("published")
         directory.remove(f"{purpose}-next.pub")
 
@@ -161,10 +174,6 @@ class Signers:
             for environment in self._custodian.store.environments(tenant):
                 if fingerprint(self._custodian.envelope(tenant, environment).writer) == writer:
                     yield tenant, environment
-
-
-def _public(directory: Directory, name: str) -> bytes:
-    return public_from_pem(directory.read(name, limit=PEM_MAX, private=True) or b"", name=f"{directory.path}/{name}")
 
 
 def _rename(directory: Directory, source: str, name: str) -> None:

@@ -154,7 +154,7 @@ def _own_policy_keys(root: str) -> tuple[bytes, ...]:
         if keys is None:
             return ()
         with keys:
-            return pinned_keys(keys, POLICY_KEY)
+            return pinned_keys(keys, POLICY_KEY) + pinned_keys(keys, f"former-{POLICY_KEY}")
 
 
 def _check_signer(people: People, record: Record, key: SigningKey) -> None:
