@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,6 +191,10 @@ class CheckResult:
     parameters: tuple[tuple[str, str], ...] = ()
     optional: bool = False
     """The profile makes the check optional: missing evidence does not gate."""
+
+
+NOT_YET: Final = "this release does not look at it yet"
+"""Why a check did not run where nobody had left it out."""
 
 
 @dataclass(frozen=True, slots=True)

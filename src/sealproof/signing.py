@@ -157,7 +157,9 @@ def verify_dsse(envelope: bytes, pinned: Iterable[bytes], *, payload_type: str =
     signed = pae(kind, payload)
     if not any(verifies(public, signature, signed) for public in pinned for signature in signatures):
         message = "signature: no pinned key signed this attestation"
-        raise EvidenceRejected(message, hint="compare the key's fingerprint with the one its owner published")
+        raise EvidenceRejected(
+            message, hint="compare the key's fingerprint with the one its owner published; pin a rolled key too"
+        )
     return payload
 
 

@@ -47,7 +47,17 @@ def test_choices_are_those_of_the_catalogue():
 def test_every_option_is_in_the_help_and_has_an_ini_key(project):
     text = project.run("--help").stdout.str()
     several = ("compliance", "suite", "tenant", "root", "source", "framework", "profile", "gate")
-    for name in (*several, "report-level", "report-dir", "sign-key", "waivers", "previous", "shard", "run-id"):
+    for name in (
+        *several,
+        "report-level",
+        "report-dir",
+        "sign-key",
+        "waivers",
+        "previous",
+        "previous-key",
+        "shard",
+        "run-id",
+    ):
         assert f"--secrets-{name}" in text
         assert f"secrets_{name.replace('-', '_')}" in text
 

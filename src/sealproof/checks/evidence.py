@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealproof.checks.report_keys import believed_keys, signing_keys
 from sealproof.compliance import catalogue
-from sealproof.errors import EvidenceRejected, SealproofError
-from sealproof.loader.files import read_private, read_public
+from sealproof.errors import EvidenceRejected
+from sealproof.loader.files import read_public
 from sealproof.reports import attestation
 from sealproof.reports.edition import edition
 from sealproof.reports.kept import FOLDER, keep_report, kept_runs
 from sealproof.reports.predecessor import HISTORY_MAX, predecessor
 from sealproof.reports.verify import verify
-from sealproof.reports.write import write_report
-from sealproof.signing import SigningKey
+from sealproof.reports.write import require_writable, write_report
 
 if TYPE_CHECKING:
     from sealproof.checks.gate import Gate
     from sealproof.findings import PastRun, RunResult
+    from sealproof.signing import SigningKey
 
-_KEY_MAX = 4096  # bytes
 _ATTESTATION_MAX = 64 * 1024 * 1024  # bytes
 
 
@@ -40,9 +40,11 @@ class Place:
 def place(gate: Gate) -> Place:
     """Return a run's place: after the predecessor that was named, else the newest kept run, else the report in place.
 
-    Raises EvidenceRejected if a predecessor was named, or is kept, and is not signed by this run's key: going on
-    without it would hide a gap.
+    Raises EvidenceRejected if a predecessor was named, or is kept, and is signed by no key that is believed here: going
+    on without it would hide a gap.
     """
+    if not (gate.report_dir or gate.previous):
+        return Place()  # nothing of this run will stay
     path, must = predecessor_path(gate)
     if not path:
         return Place()
@@ -51,15 +53,26 @@ def place(gate: Gate) -> Place:
         message = f"there is no previous attestation at {path}"
         raise EvidenceRejected(message, hint="--previous FILE")
     try:
-        before = predecessor(data, [key.public for key in report_keys(gate)])
+        before = predecessor(data, believed_keys(gate.root, gate.report_key, gate.previous_key))
     except EvidenceRejected as exc:
         if must:
-            message = f"the previous attestation {path} is not signed by this run's report key: {exc.message}"
-            raise EvidenceRejected(message, hint="sealproof report verify DIR --key PUBLIC_KEY_FILE") from exc
-        return Place(
-            notes=("the report found in place is not signed by this run's key, so this run does not follow it",)
-        )
+            message = f"the previous attestation {path} is not believed: {exc.message}"
+            raise EvidenceRejected(message, hint="--previous-key FILE, the public key that signed it") from exc
+        note = "the report found in place is signed by no key of this store, so this run does not follow it"
+        return Place(notes=(note,))
     return Place(before[-1].number + 1, before[-1].attestation, before[-HISTORY_MAX:])
+
+
+def require_place(gate: Gate) -> None:
+    """Refuse what would be refused at the end: a report key, a directory or a predecessor that cannot be used.
+
+    Raises EvidenceRejected, CallerError, FileUnavailable.
+    """
+    if gate.report_key or gate.report_dir:
+        report_keys(gate)
+    if gate.report_dir:
+        require_writable(Path(gate.report_dir))
+    place(gate)
 
 
 def write(gate: Gate, run: RunResult) -> tuple[str, ...]:
@@ -88,30 +101,15 @@ def write_editions(gate: Gate, run: RunResult, directory: Path) -> tuple[str, ..
 
 
 def report_keys(gate: Gate) -> list[SigningKey]:
-    """Return the key to sign with: named, from the environment, or the store's own; none means UNSIGNED.
-
-    Raises EvidenceRejected if a key was named and cannot be used.
-    """
-    named = gate.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", "")
-    path = named or f"{gate.root}/keys/signing/report.key"
-    try:
-        text = read_private(path, limit=_KEY_MAX)
-        if text is not None:
-            return [SigningKey.from_pem(text, name=path)]
-    except SealproofError as exc:
-        message = f"report key {path} cannot be used: {exc.message}"
-        raise EvidenceRejected(message, hint=exc.hint) from exc
-    if named:
-        message = f"report key {path} cannot be used: there is no such file"
-        raise EvidenceRejected(message, hint="--sign-key FILE, a private Ed25519 key in PEM")
-    return []
+    """Return the key that the run is signed with; none means UNSIGNED. Raises EvidenceRejected."""
+    return signing_keys(gate.root, gate.report_key)
 
 
 def predecessor_path(gate: Gate) -> tuple[str, bool]:
     """Return where the predecessor's attestation lies, and whether the run must follow it."""
     if gate.previous:
         return gate.previous, True
-    kept = kept_runs(Path(gate.root) / FOLDER) if gate.report_dir else ()
+    kept = kept_runs(Path(gate.root) / FOLDER)
     if kept:
         return str(kept[-1] / attestation.NAME), True
     in_place = f"{gate.report_dir}/{attestation.NAME}" if gate.report_dir else ""

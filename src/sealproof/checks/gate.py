@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import sealproof
 from sealproof.checks import evidence, runner
+from sealproof.checks.report_keys import named_key
 from sealproof.checks.runner import Plan, Selection
 from sealproof.checks.shards import Part, part_of
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.waiving import counted
 from sealproof.compliance import catalogue, limits
+from sealproof.errors import ConfigurationError
 from sealproof.findings import CheckResult, RunResult, Severity, Shard, Verdict, verdict
 from sealproof.signing import sha256
 from sealproof.vault.settings_file import settings_of
@@ -44,6 +46,8 @@ class Gate:
     sign_key: str = ""
     previous: str = ""
     """A predecessor's attestation; empty: the newest run that the store keeps, else the one in `report_dir`."""
+    previous_key: str = ""
+    """A file of public keys that may have signed the predecessor, beside the store's own report keys."""
     shard: str = ""
     """`k/n`: run only that part of the plan."""
     run_id: str = ""
@@ -55,8 +59,16 @@ class Gate:
     waivers: str = ""
     """The waiver file; empty means the store's own, where there is one."""
 
+    @property
+    def report_key(self) -> str:
+        """The private report key that was named, by option or environment."""
+        return self.sign_key or named_key()
+
     def target(self) -> Target:
         """Return the target, with the store's own settings applied. Raises ConfigurationError, StoreNotFound."""
+        if self.source and not os.path.isdir(self.source):
+            message = f"there is no source directory {self.source}"
+            raise ConfigurationError(message, hint="--source DIR", names=(self.source,))
         settings = settings_of(self.root)
         return Target(
             TargetSpec(
@@ -68,7 +80,8 @@ class Gate:
                 overrides=limits.overrides(self.root, settings),
                 waivers=self.waivers,
                 previous=evidence.predecessor_path(self)[0],
-                report_key=self.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE", ""),
+                previous_key=self.previous_key,
+                report_key=self.report_key,
             )
         )
 

@@ -17,6 +17,7 @@ from sealproof.checks.waiving import apply
 from sealproof.compliance import catalogue
 from sealproof.errors import CallerError, SealproofError
 from sealproof.findings import (
+    NOT_YET,
     CheckResult,
     Evidence,
     Finding,
@@ -54,7 +55,7 @@ class Selection:
         if self.frameworks and not any(check.mappings.get(framework) for framework in self.frameworks):
             return f"maps to no control of {', '.join(self.frameworks)}"
         if check.id not in registry.registered():
-            return "this release does not look at it yet"
+            return NOT_YET
         return ""
 
 

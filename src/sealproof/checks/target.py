@@ -43,6 +43,8 @@ class TargetSpec:
     """The waiver file; empty means the store's own, where there is one."""
     previous: str = ""
     """The predecessor's attestation; empty means that none is here."""
+    previous_key: str = ""
+    """A file of public keys that may have signed it, beside the store's own report keys."""
     report_key: str = ""
     """The private key that this run signs with, where one was named."""
 

@@ -45,12 +45,15 @@ def as_json(value: object) -> str:
 def error(problem: SealproofError) -> None:
     """Print an error and its one hint, a line each."""
     for label, text in (("error", problem.message), ("hint", problem.hint or "sealproof doctor")):
-        say(f"sealproof: {label}: " + visible(text).replace("\n", "\\x0a"))
+        say(f"sealproof: {label}: {text}")
 
 
 def visible(text: str) -> str:
-    """Return `text` with control characters spelled out, so that a name cannot drive the terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    """Return `text` with control characters and line breaks spelled out.
+
+    A name can neither drive the terminal nor begin a line of its own, which a reader or a pipeline takes for ours.
+    """
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -108,9 +108,8 @@ def _internal_error(kind: type[BaseException], value: BaseException, trace: Trac
     import traceback  # noqa: PLC0415 - costs every start of a program 8 ms, and is needed once in a bug
 
     traceback.print_exception(kind, value, trace)
-    console.say(
-        "sealproof: error: internal error\nsealproof: hint: report this with the lines above; they hold no values"
-    )
+    console.say("sealproof: error: internal error")
+    console.say("sealproof: hint: report this with the lines above; they hold no values")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(3)

@@ -44,6 +44,7 @@ _SINGLE: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "report-dir": (None, "write the report in every format, with its attestation, there"),
     "sign-key": (None, "private Ed25519 key in PEM to sign the report with"),
     "previous": (None, "the predecessor's attestation (default: the newest run that the store keeps)"),
+    "previous-key": (None, "public keys that may have signed the predecessor, in PEM or as `report pin` wrote them"),
     "shard": (None, "K/N: only part K of N, for parallel jobs; `sealproof report merge` puts them together"),
     "run-id": (None, "what the parts of one run share, such as the pipeline's id"),
 }

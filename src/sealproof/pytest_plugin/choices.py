@@ -32,6 +32,7 @@ def gate_of(config: pytest.Config) -> Gate:
         sign_key=_path(config, "sign_key"),
         waivers=_path(config, "waivers"),
         previous=_path(config, "previous"),
+        previous_key=_path(config, "previous_key"),
         shard=_one(config, "shard"),
         run_id=_one(config, "run_id"),
     )

@@ -159,6 +159,6 @@ def _named(scopes: list[str]) -> str:
 
 def _public_key(gate: gates.Gate) -> str:
     """Return the public half of the key that signed, where it lies beside the private one."""
-    named = gate.sign_key or os.environ.get("SEALPROOF_REPORT_KEY_FILE") or f"{gate.root}/keys/signing/report.key"
+    named = gate.report_key or f"{gate.root}/keys/signing/report.key"
     public = f"{os.path.splitext(named)[0]}.pub"
     return public if os.path.exists(public) else "PUBLIC_KEY_FILE"

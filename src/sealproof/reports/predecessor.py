@@ -9,21 +9,26 @@ from sealproof.findings import PastRun, RunResult, Severity, verdict
 from sealproof.reports import attestation
 from sealproof.reports._lineage import HISTORY_MAX, history_from
 from sealproof.reports._reader import FETCH_AGAIN, parse
+from sealproof.reports._times import readable
 from sealproof.reports._verdicts import verdict_from
+from sealproof.reports.trust import pinned_keys, signers
 from sealproof.signing import sha256, verify_dsse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sealproof.reports.trust import PinnedKey
+
 __all__ = ["HISTORY_MAX", "past", "predecessor"]
 
 
-def predecessor(envelope: bytes, pinned: Sequence[bytes]) -> tuple[PastRun, ...]:
+def predecessor(envelope: bytes, pinned: Sequence[bytes | PinnedKey]) -> tuple[PastRun, ...]:
     """Return the runs up to the one that `envelope` attests, which is last; oldest first.
 
-    Raises EvidenceRejected if no pinned key signed it, or if it is no whole run's attestation.
+    Raises EvidenceRejected if no pinned key signed it in its days, or if it is no whole run's attestation.
     """
-    payload = verify_dsse(envelope, pinned)
+    keys = pinned_keys(pinned)
+    payload = verify_dsse(envelope, [key.public for key in keys])
     fields = parse(payload, "the statement").fields("_type", "subject", "predicateType", "predicate")
     if fields["predicateType"].text() != attestation.PREDICATE_TYPE:
         fields["predicateType"].refuse(f"is not {attestation.PREDICATE_TYPE}")
@@ -39,6 +44,9 @@ def predecessor(envelope: bytes, pinned: Sequence[bytes]) -> tuple[PastRun, ...]
         gate=said["gate"].member(Severity),
         verdict=verdict_from(said["verdict"]),
     )
+    if not any(key.covers(itself.ended) for key in signers(envelope, keys)):
+        message = f"the key that signed it was not valid when the run ended, {readable(itself.ended)}"
+        raise EvidenceRejected(message, hint="ask its owner which key signed on that day")
     return (*history_from(said["history"]), itself)
 
 

@@ -1,6 +1,6 @@
 """Which public keys may have signed a report, and in which days: what whoever verifies pins beforehand.
 
-A pin is a public key in PEM, or a file of several with validity periods:
+A pin is a public key in PEM, or several one after the other, or a file of several with validity periods:
 
     format = "sealproof-report-keys/1"
 
@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from sealproof.errors import ConfigurationError, MalformedFile
-from sealproof.signing import fingerprint, public_from_pem, public_to_pem
+from sealproof.errors import ConfigurationError, EvidenceRejected, MalformedFile
+from sealproof.signing import fingerprint, public_from_pem, public_to_pem, verify_dsse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,7 @@ FORMAT: Final = "sealproof-report-keys/1"
 
 _FIELDS: Final = frozenset({"public", "from", "until", "note"})
 _HINT: Final = "sealproof report pin KEY.pub --from DAY --until DAY"
+_BEGIN: Final = b"-----BEGIN"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -62,13 +63,27 @@ def pinned_keys(keys: Iterable[bytes | PinnedKey]) -> tuple[PinnedKey, ...]:
     return tuple(key if isinstance(key, PinnedKey) else PinnedKey(key) for key in keys)
 
 
-def read_pins(text: bytes, *, name: str) -> tuple[PinnedKey, ...]:
-    """Return the keys of a PEM or of a file of report keys; `name` stands in the error.
+def signers(envelope: bytes, pinned: Iterable[PinnedKey]) -> tuple[PinnedKey, ...]:
+    """Return those of the pinned keys that signed a DSSE envelope, in or out of their days."""
+    return tuple(key for key in pinned if _signed(envelope, key.public))
 
-    Raises MalformedFile if it is neither, ConfigurationError naming the field that is wrong.
+
+def _signed(envelope: bytes, public: bytes) -> bool:
+    try:
+        verify_dsse(envelope, [public])
+    except EvidenceRejected:
+        return False
+    return True
+
+
+def read_pins(text: bytes, *, name: str) -> tuple[PinnedKey, ...]:
+    """Return the keys of a PEM, of several behind each other, or of a file of report keys; `name` stands in the error.
+
+    Raises MalformedFile if it is none of them, ConfigurationError naming the field that is wrong.
     """
-    if text.lstrip().startswith(b"-----BEGIN"):
-        return (PinnedKey(public_from_pem(text, name=name)),)
+    if text.lstrip().startswith(_BEGIN):
+        blocks = text.lstrip().split(_BEGIN)[1:]
+        return tuple([PinnedKey(public_from_pem(_BEGIN + block, name=name)) for block in blocks])
     try:
         document = tomllib.loads(text.decode())
     except (ValueError, tomllib.TOMLDecodeError) as exc:

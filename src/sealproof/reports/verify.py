@@ -30,7 +30,7 @@ from sealproof.reports._times import readable
 from sealproof.reports._verdicts import verdict_to_dict
 from sealproof.reports._visible import visible
 from sealproof.reports.formats import ALWAYS, KEPT, is_ours, render_all
-from sealproof.reports.trust import pinned_keys
+from sealproof.reports.trust import pinned_keys, signers
 from sealproof.signing import canonical, fingerprint, sha256, verify_dsse
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def verify(
     with opened(directory) as folder:
         # 1. The attestation is there and a pinned key signed it.
         with _step(1, attestation.NAME):
-            payload, signers = _signed(folder, keys)
+            payload, signed = _signed(folder, keys)
         # 2. It is an in-toto statement of our predicate type and shape.
         with _step(2, attestation.NAME):
             subjects, predicate = _statement(payload)
@@ -82,7 +82,7 @@ def verify(
     # 5. Counts and verdict are what the results add up to, and the predicate says what the results say.
     with _step(5):
         recount(document)
-        signer = _same(predicate, document.run, signers)
+        signer = _same(predicate, document.run, signed)
     # 6. The catalogue is ours, and every file, rendered again, is the same byte for byte.
     with _step(6):
         _rendered_again(document.run, files, subjects, shipped.load() if catalogue is None else catalogue, signer)
@@ -139,15 +139,7 @@ def _signed(folder: Folder, keys: Sequence[PinnedKey]) -> tuple[bytes, Mapping[s
     for entry in parse(envelope, "the envelope").fields("payload", "payloadType", "signatures")["signatures"].items():
         entry.fields("keyid", "sig")
     payload = verify_dsse(envelope, [key.public for key in keys])
-    return payload, {fingerprint(key.public): key for key in keys if _signs(envelope, key.public)}
-
-
-def _signs(envelope: bytes, public: bytes) -> bool:
-    try:
-        verify_dsse(envelope, [public])
-    except EvidenceRejected:
-        return False
-    return True
+    return payload, {fingerprint(key.public): key for key in signers(envelope, keys)}
 
 
 def _statement(payload: bytes) -> tuple[Mapping[str, str], Mapping[str, Node]]:
@@ -192,15 +184,15 @@ def _refuse_names(names: AbstractSet[str], reason: str) -> None:
         raise EvidenceRejected(message, hint=FETCH_AGAIN, names=(name,))
 
 
-def _same(predicate: Mapping[str, Node], run: RunResult, signers: Mapping[str, PinnedKey]) -> str:
+def _same(predicate: Mapping[str, Node], run: RunResult, signed: Mapping[str, PinnedKey]) -> str:
     signer = predicate["signer"].text()
-    if signer not in signers:
+    if signer not in signed:
         predicate["signer"].refuse(f"{visible(signer)} is no pinned key that signed")
     for name, value in attestation.predicate(run, signer=signer).items():
         if canonical(predicate[name].value) != canonical(value):
             predicate[name].refuse(f"says something else than {results.NAME}")
-    if not signers[signer].covers(run.ended):
-        message = f"key {signers[signer]} was not valid when the run ended, {readable(run.ended)}"
+    if not signed[signer].covers(run.ended):
+        message = f"key {signed[signer]} was not valid when the run ended, {readable(run.ended)}"
         raise EvidenceRejected(message, hint="ask its owner which key signed on that day", names=(signer,))
     return signer
 

@@ -60,6 +60,15 @@ def write_report(
     return tuple(files)
 
 
+def require_writable(directory: Path) -> None:
+    """Refuse a place where `write_report` could not put a report. Raises CallerError, FileUnavailable."""
+    target = directory.absolute()
+    with _refusals(target):
+        _require_ours(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)).rmdir()
+
+
 def render_directory(
     source: bytes, directory: Path, catalogue: Catalogue, keys: Sequence[SigningKey] = ()
 ) -> tuple[str, ...]:

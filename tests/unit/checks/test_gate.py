@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from sealproof.checks.evidence import report_keys, write
+from sealproof.checks.evidence import report_keys, require_place, write
 from sealproof.checks.gate import Gate, decide, run_gate
 from sealproof.checks.runner import Selection
-from sealproof.errors import ConfigurationError, EvidenceRejected, StoreNotFound, UnknownTenant
+from sealproof.errors import (
+    CallerError,
+    ConfigurationError,
+    EvidenceRejected,
+    FileUnavailable,
+    StoreNotFound,
+    UnknownTenant,
+)
 from sealproof.findings import ExitCode
 from sealproof.reports import attestation
-from sealproof.signing import SigningKey, sha256
+from sealproof.reports.chain import verify_chain
+from sealproof.reports.trust import PinnedKey, write_pins
+from sealproof.signing import SigningKey, public_from_pem, public_to_pem, sha256
+from sealproof.vault.custodian import Custodian
+from sealproof.vault.keys.signers import Signers
 
 QUICK = Selection(checks=("SEC-001", "SEC-002", "CMP-006"))
 
@@ -76,25 +89,83 @@ def test_runs_form_a_chain_and_each_report_verifies(gate):
     assert (second.number, second.previous) == (2, digest)
 
 
-def test_a_named_predecessor_of_another_key_is_refused(gate, tmp_path):
-    write(gate(), run_gate(gate()))
-    other = tmp_path / "other.key"
-    other.write_bytes(SigningKey(bytes(range(32))).to_pem())
-    other.chmod(0o600)
-    named = gate(sign_key=str(other), previous=f"{gate().report_dir}/{attestation.NAME}")
-    with pytest.raises(EvidenceRejected, match="not signed by this run's report key"):
+@pytest.fixture
+def foreign(tmp_path):
+    """A private report key that is none of the store's, and its public half."""
+    key = SigningKey(bytes(range(32)))
+    path = tmp_path / "other.key"
+    path.write_bytes(key.to_pem())
+    path.chmod(0o600)
+    path.with_suffix(".pub").write_bytes(public_to_pem(key.public))
+    return path
+
+
+def test_a_named_predecessor_of_another_key_is_refused_before_the_checks_run_unless_its_key_is_pinned(gate, foreign):
+    first = gate(sign_key=str(foreign), report_dir=str(foreign.parent / "first"))
+    write(first, run_gate(first))
+    named = gate(previous=f"{first.report_dir}/{attestation.NAME}")
+    with pytest.raises(EvidenceRejected, match="is not believed: signature: no pinned key signed"):
+        require_place(named)
+    with pytest.raises(EvidenceRejected, match="is not believed"):
+        run_gate(named)
+    assert run_gate(replace(named, previous_key=str(foreign.with_suffix(".pub")))).number == 2
+
+
+def test_a_pinned_key_is_believed_in_its_days_only(gate, foreign):
+    first = gate(sign_key=str(foreign), report_dir=str(foreign.parent / "first"))
+    write(first, run_gate(first))
+    pins = foreign.parent / "keys.toml"
+    public = public_from_pem(foreign.with_suffix(".pub").read_bytes(), name="other.pub")
+    pins.write_text(write_pins([PinnedKey(public, None, date(2020, 1, 1))]))
+    named = gate(previous=f"{first.report_dir}/{attestation.NAME}", previous_key=str(pins))
+    with pytest.raises(EvidenceRejected, match="was not valid when the run ended"):
         run_gate(named)
 
 
-def test_a_report_in_place_that_another_key_signed_is_not_followed_and_the_run_says_so(gate, store, tmp_path):
+def test_a_chain_goes_on_after_the_report_key_was_rolled(gate, store):
     write(gate(), run_gate(gate()))
-    shutil.rmtree(store / "reports", ignore_errors=True)
-    other = tmp_path / "other.key"
-    other.write_bytes(SigningKey(bytes(range(32))).to_pem())
-    other.chmod(0o600)
-    run = run_gate(gate(sign_key=str(other)))
+    Signers(Custodian(str(store))).roll("report")
+    second = run_gate(gate())
+    assert second.number == 2
+    write(gate(), second)
+    publics = [
+        public_from_pem(path.read_bytes(), name=path.name) for path in (store / "keys/signing").glob("report*.pub")
+    ]
+    assert len(publics) == 2
+    with pytest.raises(EvidenceRejected, match="pinned key"):
+        verify_chain(store / "reports", publics[:1])
+    assert [link.run.number for link in verify_chain(store / "reports", publics)] == [1, 2]
+
+
+def test_a_report_in_place_that_another_key_signed_is_not_followed_and_the_run_says_so(gate, store, foreign):
+    other = gate(sign_key=str(foreign))
+    write(other, run_gate(other))
+    shutil.rmtree(store / "reports")
+    run = run_gate(gate())
     assert (run.number, run.previous) == (1, "")
-    assert run.notes == ("the report found in place is not signed by this run's key, so this run does not follow it",)
+    note = "the report found in place is signed by no key of this store, so this run does not follow it"
+    assert run.notes == (note,)
+
+
+def test_what_would_be_refused_at_the_end_is_refused_before_the_checks_run(gate, tmp_path):
+    taken = tmp_path / "thesis"
+    taken.mkdir()
+    (taken / "thesis.txt").write_text("years of work")
+    file = tmp_path / "file"
+    file.touch()
+    for place, refusal in ((str(taken), CallerError), (f"{file}/report", FileUnavailable)):
+        with pytest.raises(refusal):
+            require_place(gate(report_dir=place))
+    with pytest.raises(EvidenceRejected, match="cannot be used"):
+        require_place(gate(sign_key=str(tmp_path / "nowhere.key"), report_dir=""))
+    with pytest.raises(ConfigurationError, match="there is no source directory"):
+        gate(source=str(tmp_path / "nowhere")).target()
+
+
+def test_kept_runs_count_for_a_run_that_writes_no_report(gate):
+    write(gate(), run_gate(gate()))
+    assert gate(report_dir="").target().spec.previous.endswith(attestation.NAME)
+    assert run_gate(gate(report_dir="")).number == 1
 
 
 @pytest.mark.parametrize("text", [None, b"no key\n"], ids=["missing", "malformed"])

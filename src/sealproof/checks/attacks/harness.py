@@ -91,6 +91,8 @@ def run_rows(
     Raises CallerError where there is no such adapter, ToolFailed if the interpreter breaks.
     """
     chosen = list(rows)
+    if ".py:" in adapter:
+        adapter = os.path.abspath(adapter)  # the interpreter works elsewhere
     arguments = {"adapter": adapter, "directory": directory, "rows": [row.id for row in chosen], "path": list(path)}
     limit = _SLACK + _STRETCH * _PATIENCE_MAX * sum(row.seconds for row in chosen)
     answer = run_apart(

@@ -13,13 +13,12 @@ from sealproof.checks.beginnings import store_began
 from sealproof.checks.days import day_of
 from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
+from sealproof.checks.report_keys import believed_keys
 from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import EvidenceRejected, SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
-from sealproof.loader.files import open_root, read_private, read_public
-from sealproof.loader.storekeys import pinned_keys
+from sealproof.loader.files import read_public
 from sealproof.reports.predecessor import predecessor
-from sealproof.signing import SigningKey
 from sealproof.wording import counted
 
 if TYPE_CHECKING:
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
 
     from sealproof.checks.context import Context
     from sealproof.findings import PastRun
+    from sealproof.reports.trust import PinnedKey
 
 _HOUR = 3600  # seconds
 _GRACE = 3600  # seconds; a daily job does not end to the second when yesterday's did
 _FILE_MAX = 64 * 1024 * 1024  # bytes
-_PEM_MAX = 4096  # bytes
 
 
 @check("CMP-018")
@@ -45,7 +44,7 @@ def evidence_chain(ctx: Context) -> Iterator[Finding]:
         return
     ctx.saw("the predecessor's attestation", data)
     try:
-        runs = predecessor(data, _pinned(ctx))
+        runs = predecessor(data, _believed(ctx))
     except EvidenceRejected as exc:
         fix = command(ctx, "report", "verify", "DIR", "--key", "PUBLIC_KEY_FILE")
         yield failed("the predecessor", exc.message, expected="an attestation by this store's report key", fix=fix)
@@ -86,22 +85,14 @@ def _judge(ctx: Context, runs: tuple[PastRun, ...], limit: int) -> Iterator[Find
         yield passed("cadence", f"at most {hours} between two of the last {len(runs)} runs")
 
 
-def _pinned(ctx: Context) -> list[bytes]:
-    """Return the public keys that may have signed: the store's report keys, and the one that this run signs with."""
-    found: list[bytes] = []
+def _believed(ctx: Context) -> list[bytes | PinnedKey]:
+    """Return the public keys that may have signed. Raises NoEvidence where there is none."""
+    spec = ctx.target.spec
     try:
-        with open_root(ctx.target.root) as root:
-            keys = root.enter("keys")
-            if keys is not None:
-                with keys:
-                    found += pinned_keys(keys, "report")
-        named = ctx.target.spec.report_key
-        text = read_private(named, limit=_PEM_MAX) if named else None
-        if text is not None:
-            found.append(SigningKey.from_pem(text, name=named).public)
+        found = believed_keys(spec.root, spec.report_key, spec.previous_key)
     except SealproofError as exc:
         raise NoEvidence(f"whose signature counts is unknown: {exc.message}", hint=exc.hint) from exc
     if not found:
         message = "no report key is here to verify the predecessor with"
-        raise NoEvidence(message, hint="--sign-key FILE")
+        raise NoEvidence(message, hint="--previous-key FILE")
     return found

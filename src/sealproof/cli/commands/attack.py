@@ -50,8 +50,6 @@ def run(args: Arguments) -> int:
     adapter = args.adapter
     if adapter in _OWN:
         adapter = f"sealproof.checks.attacks.adapters.{_OWN[adapter]}"
-    elif ".py:" in adapter:
-        adapter = os.path.abspath(adapter)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="sealproof-attack-") as directory:
         for row in rows:

@@ -44,6 +44,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--report-dir", metavar="DIR", default="", help="write every format and the attestation there")
     parser.add_argument("--sign-key", metavar="FILE", default="", help="private Ed25519 key in PEM to sign with")
     parser.add_argument("--previous", metavar="FILE", default="", help="the predecessor's attestation")
+    parser.add_argument(
+        "--previous-key", metavar="FILE", default="", help="public keys that may have signed the predecessor"
+    )
     parser.add_argument("--shard", metavar="K/N", default="", help="only part K of N: see `sealproof report merge`")
     parser.add_argument("--run-id", metavar="ID", default="", help="what the parts of one run share (a pipeline's id)")
     parser.add_argument(
@@ -55,6 +58,7 @@ def configure(parser: Parser) -> None:
 def run(args: Arguments) -> int:
     """Run the gate and say what it found."""
     gate = _gate(args)
+    evidence.require_place(gate)
     with Progress("checking") as progress:
         outcome = gates.run_gate(
             gate, progress=lambda total, result: progress.advance(total, f"{result.check}[{result.scope}]")
@@ -98,6 +102,7 @@ def _gate(args: Arguments) -> gates.Gate:
         report_dir=args.report_dir,
         sign_key=args.sign_key,
         previous=args.previous,
+        previous_key=args.previous_key,
         shard=args.shard,
         run_id=args.run_id,
         workers=args.workers,

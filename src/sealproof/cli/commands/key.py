@@ -218,6 +218,10 @@ def _roll(args: Arguments) -> int:
     _answer(args, text, purpose=args.tenant, finished=operation.is_over, hand_out=exported)
     if args.tenant == POLICY_KEY:
         console.say("approvals by the old key count no more; where a file of it is named, name the new policy.pub")
+    if args.tenant == "report":
+        signing = f"{args.root}/keys/signing"
+        kept = f"{signing}/report-{operation.number('number')}.pub"
+        console.say(f"earlier reports verify with {kept}; publish {signing}/report.pub beside it")
     if not operation.is_over:
         for scope in exported:
             tenant, environment = scope.split("/")

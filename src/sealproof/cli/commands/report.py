@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 from sealproof.cli import arguments, console
 from sealproof.cli.reporting import compare, make, trusted
 from sealproof.errors import CallerError
+from sealproof.findings import Severity
 from sealproof.loader.files import open_root
 from sealproof.reports.formats import SHORT_NAMES
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
 
+_LEVELS = tuple(level.value for level in Severity)
 _ACTIONS = ("render", "verify", "merge", "diff", "pin")
 
 
@@ -41,6 +43,10 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument("--previous", metavar="FILE", default="", help="verify: the predecessor's attestation")
     parser.add_argument("--max-age-hours", metavar="N", type=int, default=0, help="verify: refuse an older report")
+    parser.add_argument(
+        "--require-gate", choices=_LEVELS, default="", help="verify: refuse a run that was gated less strictly"
+    )
+    parser.add_argument("--require-complete", action="store_true", help="verify: refuse a run that left checks out")
     parser.add_argument("--chain", action="store_true", help="verify: every run kept below the directory")
     parser.add_argument("--cadence-hours", metavar="N", type=int, default=0, help="verify --chain: the longest gap")
     parser.add_argument("--from", dest="first", metavar="DAY", default="", help="pin: first day, in UTC")

@@ -123,6 +123,14 @@ def test_a_reason_is_carried_along(attacked):
     assert (result.verdict, result.said) == (Verdict.NOT_APPLICABLE, "plain files have no keys that could be rotated")
 
 
+def test_an_adapter_is_named_from_where_the_caller_stands(tmp_path, monkeypatch):
+    (tmp_path / "store.py").write_text(BASE)
+    (tmp_path / "place").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (result,) = run_rows("store.py:Store", str(tmp_path / "place"), [BY_ID["C5"]])
+    assert result.verdict is Verdict.NOT_APPLICABLE
+
+
 def test_a_word_that_names_no_adapter_is_told_without_python(tmp_path):
     with pytest.raises(CallerError) as refused:
         run_rows("nosuch", str(tmp_path), [BY_ID["A1"]])
