@@ -1,7 +1,7 @@
 """The observer that hears a canary: whoever asks custody for one by name raises an alarm, let in or not.
 
-It is told of the decision, so the alarm is under way before a value could be. A process that loads the whole file asks
-for no secret by name and is not heard; what "touched" means is in `docs/monitoring.md`.
+It is told of the decision, so the alarm is under way before a value could be; where nothing could be decided, of the
+end. A process that loads the whole file asks for no secret by name and is not heard: `docs/monitoring.md`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import SealproofError
 from sealproof.monitoring.alert import Alert, Kind, here
+from sealproof.vault.audit.interface import Outcome
 from sealproof.vault.canaries import TOUCHES, Watched
+from sealproof.vault.observer import Decided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sealproof.monitoring.alert import Whereabouts
-    from sealproof.vault.observer import Decided, Finished, RotationStep, Written
+    from sealproof.vault.access.interface import Subject
+    from sealproof.vault.observer import Finished, RotationStep, Written
 
 QUIET_S = 60.0
 """Seconds in which the same subject at the same canary raises no second alarm: a loop is not a flood of messages."""
@@ -32,12 +35,16 @@ class CanaryAlarm:
         tenant: str,
         raised: Callable[[Alert], None],
         *,
+        caller: Callable[[], Subject],
         whereabouts: Callable[[], Whereabouts] = here,
     ) -> None:
         self._canaries = Watched(root, tenant)
         self._raised = raised
+        self._caller = caller
         self._whereabouts = whereabouts
         self._last: dict[tuple[str, ...], float] = {}
+        self._decided: set[str] = set()
+        """The requests for a canary that are under way."""
 
     def decided(self, event: Decided) -> None:
         """Raise the alarm if somebody asked for a canary, whatever the answer was."""
@@ -49,10 +56,23 @@ class CanaryAlarm:
         except SealproofError as exc:
             self._raise(event, Kind.BLIND, f"no touch of a canary would be noticed: {exc.message}")
         else:
+            if len(self._decided) >= _REMEMBERED_MAX:  # calls whose record failed never come to an end
+                self._decided.clear()
+            self._decided.add(event.request)
             self._raise(event, Kind.TOUCHED, "")
 
     def finished(self, event: Finished) -> None:
-        """Nothing: the decision said it all."""
+        """Raise the alarm of a request that nobody could decide: without a policy, or with one that is not signed."""
+        if event.request in self._decided:
+            self._decided.discard(event.request)
+        elif event.outcome is Outcome.ERROR:
+            caller = self._caller()
+            undecided = Decided(
+                event.at, event.request, caller.name, caller.established, event.tenant, event.environment, event.name,
+                event.operation, allowed=False, reason=event.error, rule="", locked=False,
+            )  # fmt: skip
+            self.decided(undecided)
+            self._decided.discard(event.request)
 
     def written(self, event: Written) -> None:
         """Nothing: to write a canary is no touch."""

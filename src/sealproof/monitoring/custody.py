@@ -43,7 +43,7 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
     ) -> None:
         place = Place(tenant_id, environment, root)
         self.alerting = Delivery(lambda: (*self.alerts(), *self.notifiers), lambda record: self.audit.append((record,)))
-        self._canaries = CanaryAlarm(place.root, place.tenant, self.alerting.begin)
+        self._canaries = CanaryAlarm(place.root, place.tenant, self.alerting.begin, caller=lambda: self.subject)
         super().__init__(
             place.tenant,
             environment=place.environment,

@@ -10,7 +10,7 @@ from sealproof.monitoring.alert import Alert, Kind, here
 from sealproof.monitoring.canaries import CanaryAlarm
 from sealproof.monitoring.delivery import Delivery
 from sealproof.monitoring.sinks import sinks_of
-from sealproof.vault.access.interface import Operation
+from sealproof.vault.access.interface import Operation, Subject
 from sealproof.vault.audit.interface import Established
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.inventory import this_user
@@ -35,9 +35,10 @@ def delivery_of(root: str, tenant: str) -> Delivery:
 
 def read_by_hand(root: str, tenant: str, environment: str, name: str) -> None:
     """Raise the alarm if the secret that a person reads with the key in hand is a canary. It does not wait."""
-    alarm = CanaryAlarm(root, tenant, delivery_of(root, tenant).begin)
+    user = Subject.this_user()
+    alarm = CanaryAlarm(root, tenant, delivery_of(root, tenant).begin, caller=lambda: user)
     event = Decided(
-        time.time(), os.urandom(8).hex(), this_user(), Established.UID, tenant, environment, name,
+        time.time(), os.urandom(8).hex(), user.name, user.established, tenant, environment, name,
         Operation.READ.value, allowed=True, reason=_BY_KEY, rule="", locked=False,
     )  # fmt: skip
     alarm.decided(event)

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 import sealproof
+from sealproof.errors import DataError, PolicyMissing
 from sealproof.monitoring.custody import AdvancedSecretManager
+from sealproof.monitoring.touches import touches
 from sealproof.rotation.notify import CallableNotifier
 from sealproof.settings import Settings
 from sealproof.vault import canaries
@@ -70,6 +72,38 @@ def test_a_refused_intruder_raises_the_alarm_and_his_claim_stands_as_a_claim(ask
 def test_breaking_glass_over_a_canary_raises_the_alarm(ask, receiver):
     ask(CANARY, break_glass=True, settings=Settings(alert_webhook_url=receiver.url))
     assert [alert["operation"] for alert in receiver.got] == ["break-glass"]
+
+
+def test_a_request_that_nobody_could_decide_is_a_touch_all_the_same(root, receiver):
+    Path(root, "policy.json").unlink()
+
+    async def work():
+        settings = Settings(alert_webhook_url=receiver.url)
+        async with AdvancedSecretManager(TENANT, root=root, settings=settings) as manager:
+            for name in (CANARY, ORDINARY):
+                with pytest.raises(PolicyMissing):
+                    await manager.get_secret(name)
+
+    asyncio.run(work())
+    (alert,) = receiver.got
+    assert (alert["name"], alert["subject"], alert["allowed"]) == (CANARY, ME, False)
+    assert ("read", "error", ME, CANARY) in told(root)
+    (touch,) = touches(root, TENANT, canaries.listed(root, TENANT), within_s=60)
+    assert touch.is_told
+
+
+def test_a_canary_whose_file_does_not_open_is_one_alarm(root, receiver):
+    path = Path(root, "tenants", TENANT, ".env.enc")
+    path.write_bytes(path.read_bytes().replace(b'"sealed":"', b'"sealed":"AAAA', 1))
+
+    async def work():
+        settings = Settings(alert_webhook_url=receiver.url)
+        async with AdvancedSecretManager(TENANT, root=root, settings=settings) as manager:
+            with pytest.raises(DataError):
+                await manager.get_secret(CANARY)
+
+    asyncio.run(work())
+    assert [alert["allowed"] for alert in receiver.got] == [True]
 
 
 def test_ordinary_secrets_and_what_reads_no_value_raise_none(root, receiver):
