@@ -67,6 +67,10 @@ sealproof get acme A
 sealproof set acme C --generate
 printf 'A=9\\n' > more.env && sealproof seal acme more.env --remove
 sealproof remove acme C
+sealproof canary add acme BACKUP_TOKEN --purpose backups
+sealproof get acme BACKUP_TOKEN
+sealproof canary list
+sealproof canary remove acme BACKUP_TOKEN
 sealproof manifest acme --prune
 sealproof diff acme
 EDITOR='sed -i s/two/three/' sealproof edit acme
