@@ -43,8 +43,6 @@ class CanaryAlarm:
         self._caller = caller
         self._whereabouts = whereabouts
         self._last: dict[tuple[str, ...], float] = {}
-        self._decided: set[str] = set()
-        """The requests for a canary that are under way."""
 
     def decided(self, event: Decided) -> None:
         """Raise the alarm if somebody asked for a canary, whatever the answer was."""
@@ -56,23 +54,18 @@ class CanaryAlarm:
         except SealproofError as exc:
             self._raise(event, Kind.BLIND, f"no touch of a canary would be noticed: {exc.message}")
         else:
-            if len(self._decided) >= _REMEMBERED_MAX:  # calls whose record failed never come to an end
-                self._decided.clear()
-            self._decided.add(event.request)
             self._raise(event, Kind.TOUCHED, "")
 
     def finished(self, event: Finished) -> None:
         """Raise the alarm of a request that nobody could decide: without a policy, or with one that is not signed."""
-        if event.request in self._decided:
-            self._decided.discard(event.request)
-        elif event.outcome is Outcome.ERROR:
-            caller = self._caller()
-            undecided = Decided(
-                event.at, event.request, caller.name, caller.established, event.tenant, event.environment, event.name,
-                event.operation, allowed=False, reason=event.error, rule="", locked=False,
-            )  # fmt: skip
-            self.decided(undecided)
-            self._decided.discard(event.request)
+        if event.outcome is not Outcome.ERROR:
+            return
+        caller = self._caller()
+        undecided = Decided(
+            event.at, event.request, caller.name, caller.established, event.tenant, event.environment, event.name,
+            event.operation, allowed=False, reason=event.error, rule="", locked=False,
+        )  # fmt: skip
+        self.decided(undecided)  # which is no news where the decision was told before
 
     def written(self, event: Written) -> None:
         """Nothing: to write a canary is no touch."""

@@ -82,6 +82,12 @@ def test_a_pipe_in_the_place_of_the_file_is_refused_and_not_waited_for(tmp_path)
         os.close(reading)
 
 
+def test_a_relative_path_counts_from_the_store(tmp_path):
+    (sink,) = sinks_of(Settings(alert_log_path="alerts.jsonl"), str(tmp_path))
+    sink.notify(ALERT)
+    assert (tmp_path / "alerts.jsonl").exists()
+
+
 def test_the_settings_name_the_sinks_those_on_this_host_first(tmp_path):
     settings = Settings(alert_log_path=str(tmp_path / "alerts"), alert_webhook_url="https://hooks.example/T0/secret")
     assert [type(sink).__name__ for sink in sinks_of(settings, "secrets")] == ["FileNotifier", "WebhookNotifier"]

@@ -240,6 +240,13 @@ def test_a_process_that_reads_and_ends_without_closing_anything_is_told_of_and_n
     assert "from 203.0.113.9" in alert["detail"]
 
 
+def test_a_sink_that_fails_once_is_told_before_the_process_ends(root, receiver):
+    receiver.answers = [503]
+    assert intrude(root, receiver.url).returncode == 0
+    assert len(receiver.got) == 1
+    assert ("alert", "allow", ME, CANARY) in told(root)
+
+
 def test_with_a_dead_webhook_an_intruder_sees_nothing_either(root):
     ended = intrude(root, "http://127.0.0.1:1/hook")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{len(VALUE)}\n", "")

@@ -128,6 +128,16 @@ def test_closing_cuts_the_wait_short_with_one_last_try(log):
     assert log.told[-1] == ("alert", "allow", 2)
 
 
+def test_closing_leaves_a_dead_sink_after_one_last_try(log):
+    dead, failed = Stubborn(99), threading.Event()
+    bringing = Delivery(lambda: [dead, CallableNotifier(lambda _: failed.set())], log, waits=(0.0, 3600.0, 3600.0))
+    bringing.begin(ALERT)
+    assert failed.wait(20)
+    bringing.close()
+    assert dead.calls == 2
+    assert log.told[-1] == ("alert", "error", 2)
+
+
 def test_after_closing_more_is_taken(log):
     bringing = Delivery(lambda: [Stubborn(0)], log, waits=AT_ONCE)
     bringing.close()
@@ -159,12 +169,14 @@ def test_an_interpreter_that_is_ending_brings_it_at_once(log, monkeypatch):
 
 
 FORKED = """
-import os, sys
+import os, sys, time
 from tests.unit.monitoring.test_delivery import ALERT, AT_ONCE
 from sealproof.monitoring.delivery import Delivery
 from sealproof.monitoring.sinks import FileNotifier
+from sealproof.rotation.notify import CallableNotifier
 
-bringing = Delivery(lambda: [FileNotifier(sys.argv[1])], lambda _: None, waits=AT_ONCE)
+sinks = [CallableNotifier(lambda _: time.sleep(0.5)), FileNotifier(sys.argv[1])]
+bringing = Delivery(lambda: sinks, lambda _: None, waits=AT_ONCE)
 bringing.begin(ALERT)
 bringing.close()
 bringing.begin(ALERT)  # is under way, perhaps, when the process forks
