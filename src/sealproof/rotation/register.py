@@ -8,7 +8,8 @@ there is asked of the kernel or of the clock (`presence`); what is nobody's any 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -16,11 +17,11 @@ from cryptography.exceptions import InvalidSignature
 from sealproof.envelope import cipher
 from sealproof.envelope.grammar import decode, encode, frame
 from sealproof.errors import CallerError, DataError
-from sealproof.loader.files import Directory, open_root
+from sealproof.loader.files import Directory, open_root, temporary_of, unavailable
 from sealproof.rotation.presence import NOBODY, Process, is_gone, is_silent, this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sealproof.envelope.open import Unlocked
 
@@ -119,7 +120,6 @@ class Register:
         body = json.dumps(word._asdict() | fields, sort_keys=True)
         text = f"{body}\n{encode(cipher.mac(_key(unlocked), body.encode()))}\n"
         with self._directory() as directory:
-            directory.lock()
             directory.replace(check_consumer_id(word.consumer) + _END, text.encode())
 
     def remove(self, consumer: str) -> None:
@@ -130,16 +130,15 @@ class Register:
 
     def forget_departed(self, *, now: float) -> list[str]:
         """Remove the files of processes that are over, and return whose. Raises FileUnavailable."""
-        here, gone = this_process(), []
+        here = this_process()
+
+        def is_over(consumer: str, text: bytes) -> bool:
+            departed = _departed(consumer, _claimed(text), here, now)
+            return departed is not None and departed.is_final
+
         with self._directory() as directory:
-            directory.lock()  # nobody writes a new word between the look and the removal
-            directory.sweep()
-            for consumer, text in _texts(directory):
-                departed = _departed(consumer, _claimed(text), here, now)
-                if departed is not None and departed.is_final:
-                    directory.remove(consumer + _END)
-                    gone.append(consumer)
-        return gone
+            over = [consumer for consumer, text in _texts(directory) if is_over(consumer, text)]
+            return [consumer for consumer in over if _taken_away(directory, consumer, is_over)]
 
     def call(self, unlocked: Unlocked, *, now: float) -> RollCall:
         """Return every consumer's newest word, who has none that was written under this file's data key, and who left.
@@ -184,6 +183,28 @@ def _texts(directory: Directory) -> Iterator[tuple[str, bytes]]:
     for name in directory.names():
         if _is_word(name):
             yield name.removesuffix(_END), _text(directory, name)
+
+
+def _taken_away(directory: Directory, consumer: str, is_over: Callable[[str, bytes], bool]) -> bool:
+    """Remove the word of a process that is over, and tell whether it still was its word that was removed.
+
+    Without a lock, which consumers that share the store over a network may not have: what is taken away is looked at
+    once more, and a new process' word goes back unless it has written another one by then.
+    """
+    name, aside = consumer + _END, temporary_of(consumer + _END)
+    there = {"src_dir_fd": directory.fd, "dst_dir_fd": directory.fd}
+    try:
+        os.rename(name, aside, **there)
+        is_theirs = is_over(consumer, _text(directory, aside))
+        if not is_theirs:
+            with suppress(FileExistsError):
+                os.link(aside, name, follow_symlinks=False, **there)
+    except FileNotFoundError:
+        return False  # its successor left in good order
+    except OSError as exc:
+        raise unavailable(f"{directory.path}/{name}", exc) from exc
+    directory.remove(aside)
+    return is_theirs
 
 
 def _text(directory: Directory, name: str) -> bytes:

@@ -158,6 +158,27 @@ def test_a_consumer_that_watches_speaks_again_though_nothing_changes_and_though_
     assert _word(path)["every_s"] == 0.0
 
 
+def test_a_word_that_came_between_the_look_and_the_removal_stays(at, monkeypatch):
+    bench = at("callable")
+    with another_process(bench, "web-9"):
+        pass
+    register = Register(bench.root, TENANT, ENVIRONMENT)
+    rename, came = os.rename, []
+
+    def late(*names, **options):
+        if not came:
+            came.append(True)
+            Consumer(TENANT, consumer_id="web-9", root=bench.root).refresh()
+        rename(*names, **options)
+
+    monkeypatch.setattr("sealproof.rotation.register.os.rename", late)
+    assert register.forget_departed(now=time.time()) == []
+    monkeypatch.undo()
+    assert files_of(bench) == ["web-9.json"]
+    (word,) = _called_at(bench, time.time()).words
+    assert word.process.pid == os.getpid()
+
+
 def test_silence_is_no_reason_to_remove_a_file(at):
     bench = at("callable")
     _move_to_another_host(bench, promised=True)
