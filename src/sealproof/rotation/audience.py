@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sealproof.envelope.open import Unlocked
     from sealproof.rotation.audited import Evidence
     from sealproof.rotation.plan import Plan
-    from sealproof.rotation.register import RollCall
     from sealproof.rotation.rollout import Rollout
     from sealproof.rotation.shelf import Shelf
+    from sealproof.rotation.words import RollCall
 
 _CANARIES_MAX = 64
 _NAMED_MAX = 5  # consumers that a sentence names

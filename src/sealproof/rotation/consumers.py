@@ -20,7 +20,8 @@ from sealproof.loader.tenant import Place, open_tenant
 from sealproof.rotation import rollout as rollouts
 from sealproof.rotation.presence import this_process
 from sealproof.rotation.recording import Recorder, SharedLog
-from sealproof.rotation.register import Acknowledgement, Register, Use, check_consumer_id
+from sealproof.rotation.register import Register, check_consumer_id
+from sealproof.rotation.words import Acknowledgement, Use
 
 if TYPE_CHECKING:
     import os

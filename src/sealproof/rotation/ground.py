@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sealproof.rotation.digests import ValueDigests
     from sealproof.rotation.notify import Notifier
     from sealproof.rotation.plan import Plan
-    from sealproof.rotation.register import RollCall
     from sealproof.rotation.shelf import Seen, Shelf
+    from sealproof.rotation.words import RollCall
     from sealproof.vault.journal import Operation
     from sealproof.vault.journal.entry import Fact
 

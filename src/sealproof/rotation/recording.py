@@ -14,7 +14,7 @@ from sealproof.vault.audit.log import AuditLog
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealproof.rotation.register import Use
+    from sealproof.rotation.words import Use
     from sealproof.vault.audit.interface import AuditSink, Receipt
 
 EVERY_S = 10.0

@@ -7,23 +7,22 @@ there is asked of the kernel or of the clock (`presence`); what is nobody's any 
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
-
-from cryptography.exceptions import InvalidSignature
+from typing import TYPE_CHECKING
 
 from sealproof.envelope import cipher
-from sealproof.envelope.grammar import decode, encode, frame
+from sealproof.envelope.grammar import frame
 from sealproof.errors import CallerError, DataError
 from sealproof.loader.files import Directory, open_root, temporary_of, unavailable
-from sealproof.rotation.presence import NOBODY, Process, is_gone, is_silent, this_process
+from sealproof.rotation.presence import this_process
+from sealproof.rotation.words import RollCall, claimed, departure, proved, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sealproof.envelope.open import Unlocked
+    from sealproof.rotation.words import Acknowledgement
 
 DIRECTORY = "consumers"
 _END = ".json"
@@ -31,68 +30,6 @@ _FILE_MAX = 64 * 1024  # bytes
 _ID_MAX = 64
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LABEL = b"sealproof/1/consumer"
-
-
-class Use(NamedTuple):
-    """How one credential served one consumer."""
-
-    name: str
-    rotation: str
-    """The rotation that made the credential new."""
-    ok: int
-    """Log-ins that worked."""
-    failed: int
-    """Log-ins that the target refused."""
-
-
-class Acknowledgement(NamedTuple):
-    """A consumer's word: it works with this generation of the file."""
-
-    consumer: str
-    generation: int
-    at: float
-    """When it read that generation, in unix seconds."""
-    uses: tuple[Use, ...]
-    process: Process = NOBODY
-    """Who wrote it."""
-    beat: float = 0.0
-    """When it was written, in unix seconds."""
-    every_s: float = 0.0
-    """Seconds within which its writer promises to write again; 0 for no promise."""
-
-
-class Departed(NamedTuple):
-    """A consumer that is no longer there."""
-
-    consumer: str
-    generation: int
-    """What it had read last, by its own word."""
-    why: str
-    is_final: bool
-    """Whether its process is over; else it was silent for too long, and may be back."""
-
-    def __str__(self) -> str:
-        return f"{self.consumer} ({self.why})"
-
-
-class RollCall(NamedTuple):
-    """Who is registered."""
-
-    words: list[Acknowledgement]
-    """Of those whose word can be verified; what the departed said stays said."""
-    unheard: list[str]
-    """Whose word cannot be: written under an earlier data key, or not theirs. Nothing is known of them."""
-    departed: list[Departed]
-
-    def lagging(self, generation: int) -> list[str]:
-        """Return who has not said that it has read `generation`, and is there."""
-        late = [word.consumer for word in self.words if word.generation < generation]
-        return sorted({*late, *self.unheard}.difference(one.consumer for one in self.departed))
-
-    def concerned(self, generation: int) -> list[str]:
-        """Return who is there, and who left only after it had read `generation`: perhaps because of it."""
-        before = {one.consumer for one in self.departed if one.generation < generation}
-        return sorted({*(word.consumer for word in self.words), *self.unheard} - before)
 
 
 def check_consumer_id(consumer: str) -> str:
@@ -116,11 +53,8 @@ class Register:
 
     def write(self, word: Acknowledgement, unlocked: Unlocked) -> None:
         """Keep a consumer's newest word. Raises FileUnavailable."""
-        fields = {"uses": [use._asdict() for use in word.uses], "process": word.process._asdict()}
-        body = json.dumps(word._asdict() | fields, sort_keys=True)
-        text = f"{body}\n{encode(cipher.mac(_key(unlocked), body.encode()))}\n"
         with self._directory() as directory:
-            directory.replace(check_consumer_id(word.consumer) + _END, text.encode())
+            directory.replace(check_consumer_id(word.consumer) + _END, written(word, _key(unlocked)))
 
     def remove(self, consumer: str) -> None:
         """Forget a consumer that ends in good order."""
@@ -133,7 +67,7 @@ class Register:
         here = this_process()
 
         def is_over(consumer: str, text: bytes) -> bool:
-            departed = _departed(consumer, _claimed(text), here, now)
+            departed = departure(consumer, claimed(text), here, now)
             return departed is not None and departed.is_final
 
         with self._directory() as directory:
@@ -148,8 +82,8 @@ class Register:
         key, here = _key(unlocked), this_process()
         with self._directory() as directory:
             texts = list(_texts(directory))
-        words = {consumer: _word(consumer, text, key) for consumer, text in texts}
-        left = [_departed(consumer, words[consumer] or _claimed(text), here, now) for consumer, text in texts]
+        words = {consumer: proved(consumer, text, key) for consumer, text in texts}
+        left = [departure(consumer, words[consumer] or claimed(text), here, now) for consumer, text in texts]
         return RollCall(
             [word for word in words.values() if word is not None],
             [consumer for consumer, word in words.items() if word is None],
@@ -212,47 +146,3 @@ def _text(directory: Directory, name: str) -> bytes:
         return directory.read(name, limit=_FILE_MAX, private=False) or b""
     except DataError:  # a link, or open to others: nobody's word
         return b""
-
-
-def _word(consumer: str, text: bytes, key: bytes) -> Acknowledgement | None:
-    """Return what `consumer` says; None where somebody else wrote it, be it an earlier word under another name."""
-    body, _, tag = text.rstrip(b"\n").partition(b"\n")
-    try:
-        cipher.verify_mac(key, body, decode(tag.decode("ascii", "replace")))
-    except (InvalidSignature, DataError, ValueError):
-        return None
-    word = _claimed(text)
-    return word if word is not None and word.consumer == consumer else None
-
-
-def _claimed(text: bytes) -> Acknowledgement | None:
-    """Return what a word says, whoever wrote it; None where it says nothing."""
-    try:
-        fields = json.loads(text.partition(b"\n")[0])
-        uses = tuple(Use(**use) for use in fields.pop("uses"))
-        process = Process(**fields.pop("process"))
-        return _checked(Acknowledgement(uses=uses, process=process, **fields))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _checked(word: Acknowledgement) -> Acknowledgement:
-    """Raise TypeError where a word's numbers are none."""
-    whole = (word.generation, word.process.pid, word.process.started)
-    if not all(isinstance(number, int) for number in whole):
-        raise TypeError
-    if not all(isinstance(number, int | float) for number in (word.at, word.beat, word.every_s)):
-        raise TypeError
-    return word
-
-
-def _departed(consumer: str, word: Acknowledgement | None, here: Process, now: float) -> Departed | None:
-    if word is None:
-        return None
-    if is_gone(word.process, here=here):
-        why = f"its process {word.process.pid} on this host is over"
-        return Departed(consumer, word.generation, why, is_final=True)
-    if is_silent(word.beat, word.every_s, now=now):
-        why = f"silent for {now - word.beat:.0f} s, and had promised a word every {word.every_s:g} s"
-        return Departed(consumer, word.generation, why, is_final=False)
-    return None

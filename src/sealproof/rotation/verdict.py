@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from sealproof.rotation.audited import Evidence
-    from sealproof.rotation.register import Acknowledgement
+    from sealproof.rotation.words import Acknowledgement
 
 
 class Judgement(Enum):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealproof.rotation.audited import Evidence
-from sealproof.rotation.register import Acknowledgement, Use
 from sealproof.rotation.verdict import Gate, Judgement, judge
+from sealproof.rotation.words import Acknowledgement, Use
 
 GATE = Gate(failures=0, users=1, soak_s=10, patience_s=100)
 
