@@ -14,7 +14,7 @@ help:
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make attacks every attack on every store; writes docs/attack-matrix.md"
 	@echo "make bench   measure, side by side"
-	@echo "make faults  break and kill the audit log at every one of its file operations"
+	@echo "make faults  break and kill the audit log, key life, backups and the whole vault at their file operations"
 	@echo "make crash   kill rotations at every pair of points, at every target (hours)"
 	@echo "make custody eight processes write 200 secrets each, and lose none"
 
@@ -30,7 +30,7 @@ demo: $(VENV)/.ready
 
 faults: $(VENV)/.ready
 	SEALPROOF_EVERY_FAULT=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/audit/test_crashes.py tests/unit/vault/audit/test_faults.py
-	SEALPROOF_TEST_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/keys tests/unit/vault/backup
+	SEALPROOF_TEST_FULL=1 $(BIN)/python -m pytest -q -n 2 tests/unit/vault/keys tests/unit/vault/backup tests/unit/properties/test_vault_machine.py
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup

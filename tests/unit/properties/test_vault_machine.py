@@ -61,9 +61,9 @@ from .vault_hands import ALICE, ENVIRONMENT, SAVED, TENANT, Hands
 
 KINDS = (CREDENTIAL, ROTATE, DESTROY, CREATE, RESTORE)
 FULL = bool(os.environ.get("SEALPROOF_TEST_FULL"))
-NAMES = ("DB_URL", "DB_PASSWORD", "API_TOKEN")
-PATTERNS = (*NAMES, "DB_*", "*")
-ASKED = ("read", "write", "delete")
+NAMES = ("DB_PASSWORD", "API_TOKEN")  # few of each, so that deeds meet
+PATTERNS = ("DB_PASSWORD", "DB_*", "*")
+ASKED = ("read", "write")
 STRATEGIES = (None, "blue-green", "gradual", "immediate")
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 POINTS = st.integers(1, 120) | st.integers(1, 24)
@@ -258,7 +258,7 @@ class Vault(RuleBasedStateMachine):
     crash_keys = crashing("renewing_keys", "destroying_keys")
     crash_backup, crash_policy = crashing("backing_up", "bringing_back"), crashing("granting", "revoking")
 
-    @rule(make=st.sampled_from(("reading", "writing", "deleting")), data=st.data())
+    @rule(make=st.sampled_from(("reading", "writing")), data=st.data())
     def alice_does(self, make, data):
         deed = getattr(self, make)(data.draw)
         if not self.model.lets_alice(deed.what, deed.arguments["name"]):
@@ -283,8 +283,8 @@ class Vault(RuleBasedStateMachine):
         stranger = Hands(self.directory)
         if epoch in self.model.destroyed:
             with pytest.raises(CannotOpen):
-                stranger.read("DB_URL")
-            self.expect(("read", "error", "DB_URL"))
+                stranger.read("API_TOKEN")
+            self.expect(("read", "error", "API_TOKEN"))
         else:
             assert stranger.names() == sorted(self.model.retired[epoch][1])
             self.expect(("list", "allow", ""))

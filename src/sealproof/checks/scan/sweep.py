@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from sealproof.checks.scan.build_files import build_secrets, is_build_file
 from sealproof.checks.scan.document import Document
 from sealproof.checks.scan.files import Entry, Skip, read
 from sealproof.checks.scan.keyfiles import find_keys
@@ -19,6 +20,7 @@ from sealproof.envelope.parse import parse
 from sealproof.errors import DataError
 
 if TYPE_CHECKING:
+    from sealproof.checks.scan.build_files import BuildSecret
     from sealproof.checks.scan.detectors import Answer, Detectors, Found
     from sealproof.checks.scan.files import Listing
     from sealproof.checks.scan.live_values import Place
@@ -61,6 +63,9 @@ class Sweep:
         self.keys: dict[Spot, str] = {}
         self.tokens: defaultdict[Spot, list[str]] = defaultdict(list)
         self.hints: defaultdict[Entry, list[Found]] = defaultdict(list)
+        self.builds: defaultdict[Spot, list[BuildSecret]] = defaultdict(list)
+        self.build_files = 0
+        """Image, compose and CI files, and what builds leave, among the files read."""
         self.lookalikes: list[Spot] = []
         self.lookalike_count = 0
         self.unfinished: list[str] = []
@@ -103,6 +108,10 @@ class Sweep:
             self._listing.skipped.add(Skip.BINARY, self.shown(entry.path))
         begun = document.is_text and self._detectors.begin(document.data, python=_is_python(entry.path, raw))
         self._values_in(entry, document)
+        if document.is_text and is_build_file(entry.path):
+            self.build_files += 1
+            for found in build_secrets(entry.path, document.data):
+                self.builds[self._spot(entry, document, found.line)].append(found)
         for data in document.views:
             for offset, kind in find_keys(data):
                 self.keys.setdefault(self._spot(entry, document, document.line(offset)), kind)

@@ -5,7 +5,9 @@ One pass over the work tree, each file read once (`scan.files` says which files,
 1. Live values, of every tenant's secrets that are no configuration and have 8 characters or more: as they stand,
    in base64, hex, percent-encoded, JSON-escaped. They stay in this process.
 2. Key files: sealproof's own formats, private keys in PEM and of SSH programs.
-3. Tokens of known formats (detect-secrets) and, as a hint of low severity, hard-coded passwords in Python (bandit),
+3. Image, compose and CI files, and the logs and histories that builds leave: fixed values under names that speak of
+   a secret, and lines that give away whatever they are given (`scan.build_files`).
+4. Tokens of known formats (detect-secrets) and, as a hint of low severity, hard-coded passwords in Python (bandit),
    in a child process with a time limit for each file.
 
 Allow comments of other tools hide nothing; where one stands on a line that is found, the finding says so.
@@ -15,7 +17,9 @@ included; a tree of Python sources takes longer where bandit has reason to parse
 
 Limits: files over `scan_file_bytes` and archives are not looked into; a binary file is searched for values and
 keys, not for tokens; the index is not read where it differs from the work tree; a value in line-wrapped base64,
-split over lines or put together by code is not found. What was not looked at is counted and listed.
+split over lines or put together by code is not found. Build files are read line by line and known by their names:
+a secret under a name that says nothing, or in a script that a build calls, is not found there. What was not looked at
+is counted and listed.
 """
 
 from __future__ import annotations
@@ -41,8 +45,8 @@ if TYPE_CHECKING:
 
 _FINDINGS_MAX = 200  # of one kind; the rest are one finding with their number
 _INSTALL = "pip install 'sealproof[ci]'"
-_VALUES, _KEYS, _TOKENS, _HINTS, _SKIPPED = (
-    "live values", "key files", "tokens", "hard-coded passwords", "files not looked at"
+_VALUES, _KEYS, _BUILDS, _TOKENS, _HINTS, _SKIPPED = (
+    "live values", "key files", "build and CI files", "tokens", "hard-coded passwords", "files not looked at"
 )  # fmt: skip
 
 
@@ -60,6 +64,7 @@ def source_tree(ctx: Context) -> Iterator[Finding]:
         yield not_evaluated("source tree", f"no file of {source} was looked at", fix="name the tree: --source DIR")
     yield from _live_values(ctx, live, sweep)
     yield from _key_files(ctx, sweep)
+    yield from _build_files(ctx, sweep)
     yield from _tokens(ctx, sweep, detectors)
     yield from _hints(sweep, detectors)
     yield from _gaps(sweep, detectors)
@@ -117,6 +122,28 @@ def _key_files(ctx: Context, sweep: Sweep) -> Iterator[Finding]:
     yield from some(findings, _KEYS, command(ctx, "check", "--check", "SEC-012"), limit=_FINDINGS_MAX)
     if not findings and sweep.files:
         yield passed(_KEYS, f"none in {sweep.files} files")
+
+
+def _build_files(ctx: Context, sweep: Sweep) -> Iterator[Finding]:
+    told = {*sweep.tokens, *sweep.keys} | {spot for found in sweep.values.values() for spot in found.spots}
+    findings = [
+        failed(
+            str(spot),
+            f"{found.what}{_comments(spot)}",
+            expected="secrets handed over at run time, and printed, copied or carried away by no build",
+            fix=found.fix,
+            severity=Severity.HIGH,
+            reason="a name and a line tell of a secret; which one it is, and whether it is used, they do not",
+        )
+        for spot, every in sweep.builds.items()
+        for found in every
+        if not (found.fault.shows_value and spot in told)
+    ]
+    yield from some(findings, _BUILDS, command(ctx, "check", "--check", "SEC-012"), limit=_FINDINGS_MAX)
+    if not sweep.build_files:
+        yield not_applicable(_BUILDS, "the tree has no image, compose or CI file, and no build's log")
+    elif not findings:
+        yield passed(_BUILDS, f"nothing in {sweep.build_files} files")
 
 
 def _tokens(ctx: Context, sweep: Sweep, detectors: Detectors) -> Iterator[Finding]:

@@ -492,3 +492,49 @@ def test_no_value_is_handed_to_the_child(project: Path, scan: Scan, tmp_path: Pa
     for tenant in ("aurora", "borealis"):
         for name, value in Custodian(str(project / "secrets")).open(tenant, "development").values().items():
             assert name == "LOG_LEVEL" or value not in handed
+
+
+def test_build_files_are_judged_line_by_line_with_what_to_do_instead(
+    project: Path, scan: Scan, quick: Callable[..., None]
+):
+    quick()
+    (project / ".github/workflows").mkdir(parents=True)
+    files = {
+        "Dockerfile": "FROM python:3.12\nARG NPM_TOKEN\nCOPY .env.production /app/\nENV DB_PASSWORD=fjord9037anvil\n",
+        "compose.yaml": "services:\n  app:\n    environment:\n      - DB_PASSWORD=fjord9037anvil  # nosec\n",
+        ".github/workflows/ci.yml": "jobs:\n  a:\n    steps:\n      - run: echo ${{ secrets.NPM_TOKEN }}\n",
+    }
+    for path, text in files.items():
+        (project / path).write_text(text)
+    result = scan()
+    assert result.status is Status.FAIL
+    failed = [finding for finding in result.findings if finding.status is Status.FAIL]
+    assert {finding.resource: finding.observed for finding in failed} == {
+        "Dockerfile:2": "the build argument NPM_TOKEN stands in the image's history",
+        "Dockerfile:3": "a plain environment or key file is copied into the image, and stays in its layer",
+        "Dockerfile:4": "DB_PASSWORD is given a fixed value",
+        "compose.yaml:4": "DB_PASSWORD is given a fixed value; nosec on the line is no permission here",
+        ".github/workflows/ci.yml:4": "a secret is printed into the log, where only a mask hides it",
+    }
+    assert {finding.severity for finding in failed} == {Severity.HIGH}
+    assert all(finding.reason and finding.fix and "fjord9037" not in repr(finding) for finding in failed)
+    assert "--secret id=NPM_TOKEN" in next(each.fix for each in failed if each.resource == "Dockerfile:2")
+
+
+def test_build_files_that_give_nothing_away_pass_and_a_tree_without_any_says_so(
+    project: Path, scan: Scan, quick: Callable[..., None]
+):
+    quick()
+    assert "build and CI files" in states(scan(), Status.NOT_APPLICABLE)
+    (project / "Dockerfile").write_text("FROM python:3.12\nRUN --mount=type=secret,id=NPM_TOKEN make\n")
+    result = scan()
+    assert result.status is Status.PASS
+    passes = {finding.resource: finding.observed for finding in result.findings if finding.status is Status.PASS}
+    assert passes["build and CI files"] == "nothing in 1 files"
+
+
+def test_a_live_value_in_a_build_file_is_told_once(project: Path, scan: Scan, quick: Callable[..., None]):
+    quick()
+    (project / "Dockerfile").write_text(f"FROM python:3.12\nENV API_TOKEN={value_of(project)}\n")
+    found = states(scan(), Status.FAIL)
+    assert found == {"Dockerfile:2": [f"the live value of {PLACE} stands here, as it stands"]}
