@@ -28,12 +28,12 @@ def cheap_derivation(bench: Bench) -> None:
     """State a cost below the floor, and salts that are empty, short or reused; on reading and on writing."""
     store = bench.part(Stretching, _NOTHING)
     floor = store.floor()
-    for cost in (0, 1, 1000, floor - 1):
+    for cost in (0, 1, 1000, floor // 6, floor - 1):
         what = f"cost {cost} on reading" if cost != floor - 1 else "one below the floor on reading"
         bench.holds(what, isinstance(bench.answer(lambda: store.stretched(cost=cost, salt=_SALT)), Exception))  # noqa: B023 - called at once
         written = bench.answer(lambda: store.write_stretched(cost=cost))  # noqa: B023 - called at once
         bench.holds(f"cost {cost} on writing", isinstance(written, Exception))
-    for salt in (b"", b"x", bytes(8)):
+    for salt in (b"", b"x", bytes(8), bytes(15)):
         read = bench.answer(lambda: store.stretched(cost=floor, salt=salt))  # noqa: B023 - called at once
         bench.holds(f"a salt of {len(salt)} bytes", isinstance(read, Exception))
     bench.holds("two stores of one passphrase share a salt", store.new_salt() != store.new_salt())

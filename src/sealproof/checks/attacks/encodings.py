@@ -65,7 +65,10 @@ def _texts(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield "with CRLF", data.replace(b"\n", b"\r\n")
     yield "with CR", data.replace(b"\n", b"\r")
     yield "with a byte order mark", b"\xef\xbb\xbf" + data
-    yield "in UTF-16", data.decode("latin-1").encode("utf-16")
+    for codec in ("utf-16", "utf-16-le", "utf-32"):
+        yield f"in {codec.upper()}", data.decode("latin-1").encode(codec)
+    yield "with form feeds", data.replace(b"\n", b"\x0c")
+    yield "with NUL", data.replace(b"\n", b"\0")
     yield "with a blank line behind", data + b"\n"
     yield "with a blank line before", b"\n" + data
     yield "with blanks at line ends", data.replace(b"\n", b" \n")

@@ -33,18 +33,18 @@ def one_rolled_back(bench: Bench) -> None:
     if isinstance(bench.store, ContainerEditor):
         bench.restore()
         editor, file = bench.store, bench.data_file()
-        old = list(editor.records(read(file.path)))
+        kept = read(file.path)
+        old = list(editor.records(kept))
         for record in old:
             bench.store.put(FIRST, record.name, _new(bench))
         data = read(bench.data_file().path)
         new = list(editor.records(data))
-        mixtures = [
-            (
-                f"record {place} of the older file in the newer one",
-                editor.with_records(data, [*new[:place], replace(old[place]), *new[place + 1 :]]),
-            )
-            for place in range(len(old))
-        ]
+        mixtures = []
+        for place in range(len(old)):
+            in_newer = editor.with_records(data, [*new[:place], replace(old[place]), *new[place + 1 :]])
+            in_older = editor.with_records(kept, [*old[:place], replace(new[place]), *old[place + 1 :]])
+            mixtures.append((f"record {place} of the older file in the newer one", in_newer))
+            mixtures.append((f"record {place} of the newer file in the older one", in_older))
         refuses_bytes(bench, file, [*mixtures, ("all records of the older file", editor.with_records(data, old))])
 
 

@@ -74,12 +74,14 @@ def truncation(bench: Bench) -> None:
 
 @attack("A3")
 def trailing_data(bench: Bench) -> None:
-    """Append a byte, a line feed, a second valid document, and the file to itself."""
+    """Put a byte, a line feed, a second valid document and the file itself behind each file, and before it."""
     other = read(bench.data_file(SECOND).path)
     for file in bench.files("data"):
         data = read(file.path)
-        tails = {"a byte": b"x", "a NUL": b"\0", "a line feed": b"\n", "another valid file": other, "itself": data}
-        refuses_bytes(bench, file, ((f"{what} behind it", data + tail) for what, tail in tails.items()))
+        more = {"a byte": b"x", "a NUL": b"\0", "a blank": b" ", "byte 255": b"\xff", "a line feed": b"\n"}
+        more |= {"another valid file": other, "itself": data}
+        refuses_bytes(bench, file, ((f"{what} behind it", data + text) for what, text in more.items()))
+        refuses_bytes(bench, file, ((f"{what} before it", text + data) for what, text in more.items()))
 
 
 @attack("A4")

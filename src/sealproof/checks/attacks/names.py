@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from sealproof.checks.attacks.bench import FIRST, SECOND, Bench
 from sealproof.checks.attacks.interface import Applied
 from sealproof.checks.attacks.registry import attack
-from sealproof.checks.penetration.dangerous_names import IMPOSSIBLE, STEERING
-from sealproof.checks.penetration.hostile_tenant_ids import IDS
+from sealproof.checks.attacks.strange_names import IDS, IMPOSSIBLE, STEERING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +19,9 @@ _HOSTILE_NAMES = ("../API_TOKEN", "/etc/passwd", "..", "a/b", "A\\B", "%2e%2e", 
 _COLLIDING = (
     *(("tenant", "Tenant"), ("tenant", "TENANT"), ("tenant", "tenant "), ("tenant", " tenant"), ("tenant", "tenant.")),
     *(("tenant", "tenant2"), ("ten", "tenant"), ("tenant-", "tenant"), ("a_b", "a-b"), ("1", "01")),
+    *(("tenant", "tenant-a"), ("tenant-a", "tenant-aa"), ("tenant-a", "tenant-a-"), ("tenant_a", "tenant-a")),
     *(("\u00e9", "e\u0301"), ("\ufb01", "fi"), ("stra\u00dfe", "strasse"), ("\u017ftore", "store")),
 )
-_STEERING = ("LD_PRELOAD", "PATH", "PYTHONPATH", "PYTHONSTARTUP", "BASH_ENV", "IFS")
 _PLAIN_NAME = "API_TOKEN"
 
 
@@ -72,9 +71,7 @@ def collisions(bench: Bench) -> None:
 @attack("B8")
 def steering_names(bench: Bench) -> None:
     """Store names that steer the linker, an interpreter or a shell, and names that no environment can hold."""
-    for name in (*_STEERING, *(name for name in STEERING if name.startswith(("LD_", "PYTHON", "GIT_", "NODE_")))):
-        _tried(bench, name)
-    for name in IMPOSSIBLE:
+    for name in (*STEERING, *IMPOSSIBLE):
         _tried(bench, name)
 
 
@@ -99,7 +96,7 @@ def _started(bench: Bench) -> set[str]:
 
 def _changed() -> set[str]:
     """Return steering names whose value is now the planted one."""
-    return {name for name in _STEERING if os.environ.get(name) == "x"}
+    return {name for name in STEERING if os.environ.get(name) == "x"}
 
 
 @attack("B9")

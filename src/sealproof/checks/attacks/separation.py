@@ -64,7 +64,7 @@ def moved_record(bench: Bench) -> None:
 
 @attack("B3")
 def wrong_key(bench: Bench) -> None:
-    """Load one tenant's data with the other's key; what is said has to be what any spoilt file gets."""
+    """Load one tenant's data, and start on it, with the other's key; what is said is what any spoilt file gets."""
     keys = {file.tenant: file for file in bench.files("key") if file.tenant}
     if len(keys) != len(bench.values):
         message = "the tenants have no keys of their own"
@@ -75,6 +75,9 @@ def wrong_key(bench: Bench) -> None:
     first, second = read(keys[FIRST].path), read(keys[SECOND].path)
     write(keys[FIRST].path, second)
     bench.refuses("the other's key", lambda: bench.store.load(FIRST))
+    bench.refuses("the other's key, for one value", partial(bench.store.get, FIRST, "API_TOKEN"))
+    if isinstance(bench.store, Applied):
+        bench.refuses("the other's key, into the environment", partial(_start, bench.store))
     wrong = bench.answer(lambda: bench.store.load(FIRST))
     write(keys[FIRST].path, first)
     with bench.changed(bench.data_file().path, _spoilt(bench)):
@@ -82,6 +85,11 @@ def wrong_key(bench: Bench) -> None:
     bench.holds(
         "a wrong key is told apart from a spoilt file", (type(wrong), str(wrong)) == (type(spoilt), str(spoilt))
     )
+
+
+def _start(store: Applied) -> None:
+    with store.applied(FIRST):
+        pass
 
 
 def _spoilt(bench: Bench) -> bytes:

@@ -1,8 +1,8 @@
 """PEN-001: no cross-tenant read.
 
-Every ordered pair of four scratch tenants: one holds its own keys and wants the other's values. In
-memory with the other's file, relabelled keys and spliced lines; then through the loader, in a
-process that was given the wrong key file, or that holds one tenant and asks for the next.
+Every ordered pair of four scratch tenants, one of which wants the other's values and makes files and keys as only an
+insider can: relabelled keys, reader identities, lines forged under its own data key. Then a process that holds one
+tenant asks for the next. That foreign keys, files and records are refused is what the rows try.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ def _intrude(trials: Trials, owner: _Party, intruder: _Party) -> None:
     relabelled = theirs.key_line
     relabelled.key = own.key_line.key
     for how, keys in (
-        ("its own key", (own.key_line,)),
         ("its own key under the other's name", (relabelled,)),
         ("its reader identity", (intruder.as_reader((own.writer.public,)),)),
         ("its reader identity, trusting the other's writer", (intruder.as_reader((theirs.writer.public,)),)),
@@ -84,7 +83,6 @@ def _intrude(trials: Trials, owner: _Party, intruder: _Party) -> None:
         with trials.refuses(f"{pair}: {how}", CannotOpen):
             theirs.open(keys=keys)
     for how, data, held in (
-        ("the file in its own place", theirs.data, (own.key_line,)),
         ("the file in its own place, both keys at hand", theirs.data, (theirs.key_line, own.key_line)),
         ("the file under its own header", _headed(theirs, own), (own.key_line,)),
         ("the values under its own data key", own.forge([*own.lines[:3], *theirs.lines[3:]]), (own.key_line,)),
@@ -102,10 +100,10 @@ def _loader(ctx: Context, files: list[Specimen]) -> Trials:
     root = os.path.join(directory, "secrets")
     for file in files:
         file.install(root)
-    keys = {file.tenant: file.export(directory) for file in files}
     every = os.path.join(directory, "every.key")
     write_private(every, key_text(*(file.key_line for file in files)))
-    outcome = run_apart(load_others, directory, {"root": root, "keys": keys, "every": every})
+    arguments = {"root": root, "tenants": [file.tenant for file in files], "every": every}
+    outcome = run_apart(load_others, directory, arguments)
     trials = Trials()
     trials.add(outcome.returned())
     shown = leaks(outcome.stdout + outcome.stderr, [value for file in files for value in file.values.values()])
@@ -113,34 +111,19 @@ def _loader(ctx: Context, files: list[Specimen]) -> Trials:
     return trials
 
 
-def load_others(root: str, keys: dict[str, str], every: str) -> dict[str, object]:
-    """Load each tenant with each other's key file, then a second tenant after a first. Runs in a child process."""
+def load_others(root: str, tenants: list[str], every: str) -> dict[str, object]:
+    """Load a second tenant after a first, with a key file that opens both. Runs in a child process."""
     trials = Trials()
-    control("each tenant's own key file", _own(root, keys))
-    for owner, intruder in permutations(keys, 2):
-        os.environ["SEALPROOF_KEY_FILE"] = keys[intruder]
-        for how, call in (("loads", load_environment_secrets), ("opens", _names)):
-            what = f"{intruder} {how} {owner} with its own key file"
-            with trials.keep_environment(what), trials.refuses(what, CannotOpen):
-                call(owner, root=root)
-    trials.control("each tenant's own key file", lambda: _own(root, keys))
     os.environ["SEALPROOF_KEY_FILE"] = every
-    first, *others = keys
-    trials.control("the first tenant", lambda: load_environment_secrets(first, root=root).names)
+    first, *others = tenants
+    control("each tenant alone", all(_names(tenant, root=root) for tenant in tenants))
+    control("the first tenant", load_environment_secrets(first, root=root).names)
     for other in others:
         what = f"{other} is loaded into the process that holds {first}"
         with trials.keep_environment(what), trials.refuses(what, AnotherTenantLoaded):
             load_environment_secrets(other, root=root, override=True)
+    trials.control("the first tenant", lambda: load_environment_secrets(first, root=root, override=True).names)
     return trials.to_plain()
-
-
-def _own(root: str, keys: dict[str, str]) -> bool:
-    """Tell whether each tenant opens with its own key file."""
-    for tenant, path in keys.items():
-        os.environ["SEALPROOF_KEY_FILE"] = path
-        if not _names(tenant, root=root):
-            return False
-    return True
 
 
 def _names(tenant: str, *, root: str) -> list[str]:

@@ -1,9 +1,9 @@
 """PEN-005: no silent rollback.
 
-An older valid file is put back into a scratch store under each anchor that a host can have, and mixed
-with the newer one line by line; without an anchor the loader has to say so. Then the anchors of this
-host: a store without one is reported, because no file can prove that it is the newest. A policy or a
-log, which could be rolled back as well, is not kept by this release.
+An older valid file is put back into a scratch store under each anchor that a host can have, whole and damaged.
+Then the anchors of this host: a store without one is reported, because no file can prove that it is the newest. That
+without an anchor the loader says so, that older and newer records do not mix, and that retired keys open nothing is
+what the rows try. An older policy is put back, too; a log that was cut back is PEN-006's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from sealproof.checks.attacks.evidence import row_findings
 from sealproof.checks.isolation import run_apart
+from sealproof.checks.penetration._guarded import NAME, READER, TENANT, Guarded
 from sealproof.checks.registry import check
+from sealproof.checks.scratch import ENVIRONMENT
 from sealproof.checks.specimen import Specimen, parts, write_private
 from sealproof.checks.trials import Trials, control
 from sealproof.envelope.freshness import CLOCK_SKEW, Freshness, parse_minimum
@@ -23,7 +25,6 @@ from sealproof.envelope.open import unlock
 from sealproof.envelope.seal import edit
 from sealproof.errors import (
     CallerError,
-    CannotOpen,
     ConfigurationError,
     MalformedFile,
     SealproofError,
@@ -33,29 +34,33 @@ from sealproof.errors import (
 from sealproof.findings import Finding, Severity, failed, passed
 from sealproof.loader.environment import load_environment_secrets
 from sealproof.loader.files import open_root
+from sealproof.vault.access.changes import revoked
+from sealproof.vault.access.control import AccessControl
+from sealproof.vault.access.interface import Operation, Request, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sealproof.checks.context import Context
+    from sealproof.vault.access.policy import Policy
+    from sealproof.vault.access.policyfile import InForce
 
 _MINIMUM, _STATE = "SEALPROOF_MIN_GENERATION", "SEALPROOF_STATE"
 _DIRECTORY = "~/.local/state/sealproof"
 _DAY = 86_400  # seconds
+_ATTEMPTS = 5  # refusals that lock a subject out
 
 
 @check("PEN-005")
 def no_silent_rollback(ctx: Context) -> Iterator[Finding]:
-    """Yield a finding for the mechanism on scratch copies, and one for the anchors of this host."""
-    for resource, function in (
-        ("older file under an anchor", put_back),
-        ("older and newer lines mixed", mix),
-        ("older file without an anchor", put_back_unanchored),
+    """Yield a finding for the mechanism on scratch copies, one for the anchors of this host, and those of the rows."""
+    for resource, function, expected in (
+        ("older file under an anchor", put_back, "refused under every anchor, and under a damaged one"),
+        ("older policy", put_back_policy, "nobody is let in by it"),
     ):
-        directory = ctx.scratch()
-        trials = Trials()
+        directory, trials = ctx.scratch(), Trials()
         trials.add(run_apart(function, directory, {"directory": directory}).returned())
-        yield trials.finding(resource, expected="refused, or named as not protected where nothing can show it")
+        yield trials.finding(resource, expected=expected)
     yield _anchor()
     yield from row_findings(ctx)
 
@@ -171,28 +176,25 @@ def _put_back_marked(store: _Store, trials: Trials) -> None:
     trials.control("the newer file", lambda: store.load(store.new).startswith("protected"))
 
 
-def mix(directory: str) -> dict[str, object]:
-    """Mix the lines of two generations, and put back a file of an epoch that is gone. Runs in a child process."""
-    store, trials = _Store(directory), Trials()
-    old, new = (data.splitlines(keepends=True) for data in (store.old, store.new))
-    control("the newer file loads", store.load(store.new))
-    for place in range(2, len(old)):
-        mixed = [*new[:place], old[place], *new[place + 1 :]]
-        store.put_back(trials, f"line {place} of the older file in the newer one", b"".join(mixed), CannotOpen)
-        mixed = [*old[:place], new[place], *old[place + 1 :]]
-        store.put_back(trials, f"line {place} of the newer file in the older one", b"".join(mixed), CannotOpen)
-    raised = store.old.replace(b'"generation":2', b'"generation":4')
-    store.put_back(trials, "older file with its generation raised", raised, CannotOpen)
-    host = Specimen(epoch=2, writer=store.file.writer)
-    os.environ["SEALPROOF_KEY_FILE"] = host.export(directory)
-    store.put_back(trials, "file of an epoch whose key is gone", store.old, CannotOpen)
-    trials.control("the file of the present epoch", lambda: store.load(host.data))
+def put_back_policy(directory: str) -> dict[str, object]:
+    """Take a grant back, and put the policy that had it in the place of the newer one. Runs in a child process."""
+    guarded, trials = Guarded(directory, attempts=_ATTEMPTS), Trials()
+    asked = Request(Subject.claimed(READER), TENANT, ENVIRONMENT, NAME, Operation.READ)
+    control("the reader is let in by its grant", AccessControl(guarded.root).decide(asked))
+    path = os.path.join(guarded.root, "policy.json")
+    with open(path, "rb") as file:
+        older = file.read()
+    guarded.editor(guarded.owner).change("revoke", (TENANT,), _without_rules, guarded.key)
+    control("the reader is kept out by the newer policy", not AccessControl(guarded.root).decide(asked))
+    with open(path, "rb") as file:
+        newer = file.read()
+    write_private(path, older)
+    with trials.refuses("older policy put back", StaleFile):
+        AccessControl(guarded.root).decide(asked)
+    write_private(path, newer)
+    trials.control("the newer policy", lambda: not AccessControl(guarded.root).decide(asked))
     return trials.to_plain()
 
 
-def put_back_unanchored(directory: str) -> dict[str, object]:
-    """Put the older file back where nothing can show it: the result has to say so. Runs in a child process."""
-    store, trials = _Store(directory), Trials()
-    control("the newer file loads", store.load(store.new))
-    trials.holds("the loader keeps silent", store.load(store.old) == "not protected")
-    return trials.to_plain()
+def _without_rules(base: InForce) -> Policy:
+    return revoked(base, [rule.id for rule in base.policy.rules], now=int(time.time()))

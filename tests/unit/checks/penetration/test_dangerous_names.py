@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealproof.checks.penetration.dangerous_names import IMPOSSIBLE, STEERING
+from sealproof.checks.attacks.strange_names import IMPOSSIBLE, STEERING
 from sealproof.findings import Severity, Status
 from sealproof.loader.names import is_dangerous
 
@@ -26,7 +26,6 @@ refuse = environment.refuse_dangerous
 environment.refuse_dangerous = lambda names, *, allow=(): None if allow else refuse(names)
 """
 TAKES_ANY_NAME = "from sealproof.envelope import parse\nparse.is_entry_name = lambda text: True\n"
-SEALS_ANY_NAME = "from sealproof.envelope import grammar\ngrammar.is_entry_name = lambda text: True\n"
 EXPANDS = """
 import sealproof.loader.environment as environment
 plain = environment.plain_names
@@ -87,10 +86,9 @@ def test_the_list_is_the_checks_own_and_the_library_knows_all_of_it():
             },
         ),
         (
-            (FORGETS_ONE, SEALS_ANY_NAME, RUNS, LOOPS),
+            (FORGETS_ONE, RUNS, LOOPS),
             {
                 STEER: ["load BASH_ENV: accepted"],
-                NONE: ["seal 'A=B'"],
                 VALUES: ["a loop of one: RecursionError", "a program was started", "a command in a value was run"],
             },
         ),
@@ -99,7 +97,7 @@ def test_the_list_is_the_checks_own_and_the_library_knows_all_of_it():
             {STEER: ["where another is allowed: accepted"], VALUES: ["a name of the process environment"]},
         ),
     ],
-    ids=["allows, takes, expands", "forgets, seals, runs, loops", "allows all for one, looks outside"],
+    ids=["allows, takes, expands", "forgets, runs, loops", "allows all for one, looks outside"],
 )
 def test_a_loader_that_can_be_steered_fails(run_weakened, failures, preludes, observed):
     result = run_weakened("PEN-008", *preludes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sealproof.checks.penetration.hostile_tenant_ids import IDS
+from sealproof.checks.attacks.strange_names import IDS
 from sealproof.findings import Severity, Status
 
-HOSTILE, ALIKE, LINKS = f"{len(IDS)} hostile ids", "ids that begin alike", "links in the place of tenants"
+HOSTILE, LINKS = f"{len(IDS)} hostile ids", "links in the place of tenants"
 
 TAKES_ANY_ID = "from sealproof.envelope import grammar\ngrammar.is_tenant = lambda text: True\n"
 TAKES_ANY_ENVIRONMENT = "from sealproof.envelope import grammar\ngrammar.is_environment = lambda text: True\n"
@@ -28,13 +28,6 @@ def curious(text):
             pass
     return check(text)
 tenant.check_tenant = curious
-"""
-KEEPS_NAMES_SHORT = """
-import sealproof.loader.files as files
-enter, make = files.Directory.enter, files.Directory.make
-short = lambda name: name.rstrip("-").replace("_", "-")
-files.Directory.enter = lambda self, name: enter(self, short(name))
-files.Directory.make = lambda self, name: make(self, short(name))
 """
 FOLLOWS_LINKS = """
 import os
@@ -57,7 +50,7 @@ files._check_status = lenient
 def test_no_hostile_id_escapes(store, run_check):
     result = run_check(store, "PEN-002")
     assert result.status is Status.PASS
-    assert {finding.resource for finding in result.findings} == {HOSTILE, ALIKE, LINKS}
+    assert {finding.resource for finding in result.findings} == {HOSTILE, LINKS}
 
 
 def test_the_ids_are_many_and_each_is_there_once():
@@ -68,10 +61,9 @@ def test_the_ids_are_many_and_each_is_there_once():
     ("preludes", "observed"),
     [
         (
-            (TAKES_ANY_ID, KEEPS_NAMES_SHORT, FOLLOWS_LINKS),
+            (TAKES_ANY_ID, FOLLOWS_LINKS),
             {
                 HOSTILE: "a path was opened",
-                ALIKE: "is not kept apart",
                 LINKS: "to-outside: a link would be followed",
             },
         ),
@@ -79,7 +71,7 @@ def test_the_ids_are_many_and_each_is_there_once():
         ((TAKES_ANY_ENVIRONMENT,), {HOSTILE: "seal for the environment"}),
         ((LOOKS_BEFORE_IT_CHECKS,), {HOSTILE: "a path was opened"}),
     ],
-    ids=["any id, collisions, links", "folded ids, hard links", "any environment", "looks first"],
+    ids=["any id, links", "folded ids, hard links", "any environment", "looks first"],
 )
 def test_a_store_that_is_led_astray_fails(run_weakened, failures, preludes, observed):
     result = run_weakened("PEN-002", *preludes)

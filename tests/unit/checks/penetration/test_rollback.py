@@ -8,12 +8,7 @@ import pytest
 
 from sealproof.findings import ExitCode, Severity, Status, gates
 
-ANCHORED, MIXED, UNANCHORED, HOST = (
-    "older file under an anchor",
-    "older and newer lines mixed",
-    "older file without an anchor",
-    "this host",
-)
+ANCHORED, POLICY, HOST = "older file under an anchor", "older policy", "this host"
 
 
 @pytest.fixture
@@ -24,7 +19,7 @@ def anchored(monkeypatch):
 def test_an_anchored_host_passes(store, run_check, anchored):
     result = run_check(store, "PEN-005")
     assert result.status is Status.PASS
-    assert [finding.resource for finding in result.findings] == [ANCHORED, MIXED, UNANCHORED, HOST]
+    assert [finding.resource for finding in result.findings] == [ANCHORED, POLICY, HOST]
 
 
 def test_a_host_without_an_anchor_is_reported_and_does_not_gate(store, run_check, failures):
@@ -91,14 +86,9 @@ Mark.parse = classmethod(lenient)
 IGNORES_A_BAD_MINIMUM = (
     "import sealproof.loader.tenant as t\nt.parse_minimum = lambda text: int(text) if text.isdecimal() else 0\n"
 )
-AUTHENTICATES_NO_FILE = """
-from sealproof.envelope import cipher, open as opening
-cipher.verify_mac = lambda key, covered, tag: None
-opening.verify_writer = lambda envelope, writers: True
-"""
-KEEPS_SILENT = """
-from sealproof.envelope.freshness import Freshness
-Freshness.protection = lambda self, envelope: "protected"
+TAKES_ANY_POLICY = """
+from sealproof.vault.access import policyfile
+policyfile._raise_mark = lambda directory, seen, root: None
 """
 
 
@@ -106,11 +96,10 @@ Freshness.protection = lambda self, envelope: "protected"
     ("preludes", "observed"),
     [
         (
-            (CHECKS_NO_FRESHNESS, AUTHENTICATES_NO_FILE, KEEPS_SILENT),
+            (CHECKS_NO_FRESHNESS, TAKES_ANY_POLICY),
             {
                 ANCHORED: ["older than the pinned minimum: accepted"],
-                MIXED: ["of the older file in the newer one: accepted"],
-                UNANCHORED: ["the loader keeps silent"],
+                POLICY: ["older policy put back: accepted"],
             },
         ),
         (
@@ -118,7 +107,7 @@ Freshness.protection = lambda self, envelope: "protected"
             {ANCHORED: ["with a mark emptied: accepted", "with a pinned minimum of 0: accepted"]},
         ),
     ],
-    ids=["takes old files and keeps silent", "ignores bad anchors"],
+    ids=["takes old files and policies", "ignores bad anchors"],
 )
 def test_a_library_that_takes_old_files_fails(run_weakened, failures, anchored, preludes, observed):
     result = run_weakened("PEN-005", *preludes)
