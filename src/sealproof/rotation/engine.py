@@ -19,6 +19,7 @@ from sealproof.rotation.shelf import Shelf
 from sealproof.rotation.states import State, effective_state, may_follow, state_of
 from sealproof.rotation.steps import Steps
 from sealproof.rotation.strategies import Strategy
+from sealproof.vault.backup.create import CREATE as BACKUP
 from sealproof.vault.handed import filled
 from sealproof.vault.journal import ABANDONED
 from sealproof.vault.observer import RotationStep
@@ -198,10 +199,13 @@ class Engine:
         return operation
 
     def _check_keys(self) -> None:
-        """Refuse to begin while the keys of the file are being changed: that has to come to its end first."""
+        """Refuse to begin while the keys of the file are being changed: that has to come to its end first.
+
+        A backup that was broken off changed nothing; the next one gives it up.
+        """
         scope = f"{self.shelf.tenant}/{self.shelf.environment}"
         for one in self._journal.unfinished():
-            if one.scope in (scope, self.shelf.tenant):
+            if one.scope in (scope, self.shelf.tenant) and one.kind != BACKUP:
                 message = f"{one.kind} of {one.scope} is not finished, so no credential in that file is rotated"
                 hint = "sealproof key resume" if one.kind.startswith(("epoch.", "tenant.")) else "sealproof doctor"
                 raise RotationRefused(message, hint=hint)

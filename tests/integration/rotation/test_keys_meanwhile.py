@@ -13,6 +13,8 @@ from sealproof.rotation.states import State
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.targets.api_keys import CallableTarget
 from sealproof.rotation.targets.nothing import NoTarget
+from sealproof.vault.backup.create import create
+from sealproof.vault.backup.header import Recipients
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.journal import Journal
 from sealproof.vault.keys.epochs import Epochs
@@ -158,6 +160,19 @@ def test_a_rotation_does_not_begin_while_a_new_epoch_is_half_made(at):
         bench.engine().rotate(bench.name, bench.plan)
     assert refused.value.hint == "sealproof key resume"
     bench.custodian.rotate_epoch(*SCOPE)
+    assert bench.engine().rotate(bench.name, bench.plan).state is State.DONE
+
+
+def test_a_backup_that_was_broken_off_keeps_no_rotation_from_beginning(at, tmp_path):
+    bench = at("callable")
+
+    def stop(point: str) -> None:
+        if point == "backup.create:file":
+            raise Killed
+
+    with pytest.raises(Killed):
+        create(Custodian(bench.root, reached=stop), TENANT, Recipients((READER,)), directory=str(tmp_path), name="x")
+    assert Journal(bench.root).unfinished("backup.create", TENANT)
     assert bench.engine().rotate(bench.name, bench.plan).state is State.DONE
 
 
