@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import json
 import os
 import random
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from sealproof.checks.attacks.evidence import finding_of
 from sealproof.checks.attacks.harness import OWN, Verdict
 from sealproof.checks.attacks.registry import attacks
 from sealproof.checks.attacks.table import ROWS
+from sealproof.checks.specimen import canaries
 
 
 def _module(name):
@@ -56,6 +62,7 @@ def test_every_attack_is_broken_by_the_switch_made_for_it(drawn):
     results = matrix.run(matrix.WEAK, rows, diagonal=True)
     assert {row: result.said for row, result in results.items() if result.verdict is not Verdict.BROKEN} == {}
     assert set(_on_the_page("flaw", rows).values()) == {matrix.SIGNS[Verdict.BROKEN]}
+    assert [row for row, result in results.items() if _quotes(result)] == []
 
 
 def test_every_attack_is_held_while_no_switch_is_on(drawn):
@@ -91,6 +98,41 @@ def test_a_machine_that_holds_the_keys_is_broken_by_nothing():
     rows = ("A10", "B1", "B6", "C1", "C5", "E1", "E2", "E3", "E5", "E6", "F1")
     results = matrix.run("sealproof.checks.attacks.adapters.sealed:CustodianStore", rows)
     assert {row: result.said for row, result in results.items() if result.verdict is not Verdict.HELD} == {}
+
+
+def _quotes(result):
+    """Tell whether a result holds a canary, which all begin alike, in any spelling that a report could have."""
+    said = finding_of(result).observed + finding_of(result).reason
+    sign = canaries(("X",))["X"][:7]
+    spelled = (sign, sign[::-1], sign.encode().hex(), *_in_base64(sign))
+    return any(each in said for each in spelled)
+
+
+def _in_base64(sign):
+    """Every alignment, without the letters at the ends that hold something else, too."""
+    return [base64.b64encode(b"x" * shift + sign.encode()).decode()[4 if shift else 0 : 8] for shift in range(3)]
+
+
+def _typed(directory, *words):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", *words]
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_guide_s_code_runs_as_it_is_typed(tmp_path):
+    snippet, adapter = re.findall(r"```python\n(.*?)```", matrix.GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mystore.py").write_text(adapter)
+    (tmp_path / "test_mystore.py").write_text(snippet)
+    rows = {"B5": Verdict.HELD, "A9": Verdict.BROKEN, "C5": Verdict.NOT_APPLICABLE}
+    chosen = [word for row in rows for word in ("--row", row)]
+    done = _typed(tmp_path, "sealproof", "attack", "mystore.py:DotenvStore", "--json", *chosen)
+    assert done.returncode == 1
+    found = {row["row"]: row["verdict"] for row in json.loads(done.stdout)["rows"]}
+    assert found == {row: verdict.value for row, verdict in rows.items()}
+    done = _typed(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "test_mystore.py", "-k", "[B5] or [A9] or [C5]")
+    assert "2 passed" in done.stdout
+    assert "a plain dotenv file in its place: accepted" in done.stdout
+    assert re.search(r"FAILED .*\[A9\]", done.stdout)
 
 
 def test_the_guide_holds_the_adapter_and_the_rows_as_they_are():

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sealproof.checks.attacks._vectors import KNOWN, bad_signatures, spoilt
 from sealproof.checks.attacks.adapters._surroundings import primitives
 from sealproof.envelope import cipher
-from sealproof.signing import SigningKey, verifies
+from sealproof.rotation import jwk
+from sealproof.signing import SigningKey, sha256, verifies
 
 PRIMITIVES = primitives()
 
@@ -118,6 +119,75 @@ def test_ed25519_signs_and_verifies_as_the_reference_does():
             disagreements.append(number)
     assert disagreements == []
     assert count == 128
+
+
+@pytest.mark.parametrize("file", ["SHA256ShortMsg.rsp", "SHA256LongMsg.rsp"])
+def test_sha_256_agrees_with_nist(file):
+    cases = list(_cases(_text("hashes", "SHA2", file), ("Len",)))
+    assert len(cases) > 60
+    for case in cases:
+        assert sha256(bytes.fromhex(case["Msg"])[: int(case["Len"]) // 8]).hex() == case["MD"], case["Len"]
+
+
+def test_pbkdf2_and_ours_agree_with_a_plain_reading_of_rfc_8018():
+    secret, salt, rounds = b"a passphrase", bytes(16), 100
+    block = total = hmac.digest(secret, salt + b"\0\0\0\1", "sha256")
+    for _ in range(rounds - 1):
+        block = hmac.digest(secret, block, "sha256")
+        total = bytes(one ^ other for one, other in zip(total, block, strict=True))
+    assert PRIMITIVES["pbkdf2-hmac-sha256"](secret, salt, rounds) == total
+
+
+def test_x25519_agrees_with_rfc_7748():
+    cases = list(_cases(_text("asymmetric", "X25519", "rfc7748.txt"), ("COUNT",)))
+    assert cases
+    for case in cases:
+        scalar, point = bytes.fromhex(case["INPUT_SCALAR"]), bytes.fromhex(case["INPUT_U"])
+        shared = X25519PrivateKey.from_private_bytes(scalar).exchange(X25519PublicKey.from_public_bytes(point))
+        assert shared.hex() == case["OUTPUT_U"]
+
+
+def _signatures(text, section, names):
+    """Yield the cases of one section of a NIST signature file, with what stands above them, once a `Result` ends them.
+
+    The names that a section sets once (`n`, and `e` for each case) stay until they are set again.
+    """
+    inside, case = False, {}
+    for line in text.splitlines():
+        head = re.match(r"\[(.+)\]", line)
+        field = re.match(r"(\w+) = (.*)$", line)
+        if head:
+            inside, case = head[1] == section, {}
+        elif inside and field:
+            case[field[1]] = field[2]
+            if field[1] == "Result":
+                yield {name: case[name] for name in names} | {"good": case["Result"].startswith("P")}
+
+
+def _number(text):
+    return jwk._text(bytes.fromhex(text.zfill(len(text) + len(text) % 2)))
+
+
+def test_es256_verifies_as_nist_says():
+    text = _text("asymmetric", "ECDSA", "FIPS_186-3", "SigVer.rsp")
+    cases = list(_signatures(text, "P-256,SHA-256", ("Msg", "Qx", "Qy", "R", "S")))
+    assert {case["good"] for case in cases} == {True, False}
+    for case in cases:
+        key = {"kty": "EC", "crv": "P-256", "x": _number(case["Qx"]), "y": _number(case["Qy"])}
+        tag = bytes.fromhex(case["R"].zfill(64) + case["S"].zfill(64))
+        assert jwk._verifies(key, bytes.fromhex(case["Msg"]), tag) is case["good"]
+
+
+@pytest.mark.parametrize("size", [2048, 3072])
+def test_rs256_verifies_as_nist_says(size):
+    text = _text("asymmetric", "RSA", "FIPS_186-2", "SigVer15_186-3.rsp")
+    names = ("n", "e", "SHAAlg", "Msg", "S")
+    cases = [case for case in _signatures(text, f"mod = {size}", names) if case["SHAAlg"] == "SHA256"]
+    cases = [case for case in cases if int(case["e"], 16) > 65536]  # smaller ones the library refuses to load
+    assert cases
+    for case in cases:
+        key = {"kty": "RSA", "n": _number(case["n"]), "e": _number(case["e"])}
+        assert jwk._verifies(key, bytes.fromhex(case["Msg"]), bytes.fromhex(case["S"])) is case["good"]
 
 
 def _extract(salt, label, keyed, suite):

@@ -18,6 +18,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from functools import partial
@@ -84,9 +85,9 @@ def run_rows(
 ) -> list[Result]:
     """Run `rows` on the adapter named `module:Class` or `file.py:Class`, and return a result for each.
 
-    `path` is put before the module search path. `options` has a text for each row that an adapter class takes as
-    its second argument; rows without one are run on the class with its directory alone. `brisk` gives rows that do
-    not gate, and take as long as they may, a sixth of their time.
+    A relative `file.py` counts from the working directory. `path` is put before the module search path. `options` has a
+    text for each row that an adapter class takes as its second argument; rows without one are run on the class with its
+    directory alone. `brisk` gives rows that do not gate, and take as long as they may, a sixth of their time.
 
     Raises CallerError where there is no such adapter, ToolFailed if the interpreter breaks.
     """
@@ -157,6 +158,7 @@ def _in_fork(make: Callable[[str], AttackAdapter], row: Row, directory: str) -> 
     child = os.fork()
     if child == 0:
         os.close(reader)
+        os.setpgid(0, 0)
         _serve(make, row, directory, writer)
     os.close(writer)
     said = _listen(reader, started + _STRETCH * row.seconds)
@@ -164,6 +166,7 @@ def _in_fork(make: Callable[[str], AttackAdapter], row: Row, directory: str) -> 
     if expired:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    _end_group(child)  # and with it whatever it started: nothing of a row outlives the row
     took = round(1000 * (time.monotonic() - started))
     if not said:
         code = os.waitstatus_to_exitcode(status)
@@ -174,6 +177,12 @@ def _in_fork(make: Callable[[str], AttackAdapter], row: Row, directory: str) -> 
     answer = json.loads(said)
     shown = answer["shown"] + _searched(directory, answer["hidden"], answer["owned"])
     return _judged(row, answer, shown, took)
+
+
+def _end_group(leader: int) -> None:
+    """End every process of a fork's group."""
+    with suppress(ProcessLookupError, PermissionError):  # it has none any more, or has not made it yet
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _judged(row: Row, answer: Mapping[str, object], shown: list[str], took: int) -> Result:

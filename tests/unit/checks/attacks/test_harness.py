@@ -104,6 +104,33 @@ def test_a_store_that_dies_or_hangs_has_not_held(tmp_path, monkeypatch):
         assert ("over its limit" if number else "ended with 3") in result.said
 
 
+def test_nothing_that_a_store_started_outlives_its_row(tmp_path, monkeypatch):
+    body = """
+    def reopen(self):
+        import subprocess, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        with open(NOTED, "w") as file:
+            file.write(str(child.pid))
+        time.sleep(600)
+    """
+    noted = tmp_path / "noted"
+    text = BASE + textwrap.indent(textwrap.dedent(body), "    ").replace("NOTED", repr(str(noted)))
+    (tmp_path / "store.py").write_text(text)
+    (tmp_path / "place").mkdir()
+    monkeypatch.setitem(BY_ID, "E9", Row("E9", "children", "SEC-019", 13, seconds=1))
+    (result,) = run_rows(f"{tmp_path / 'store.py'}:Store", str(tmp_path / "place"), [BY_ID["E9"]])
+    assert result.verdict is Verdict.BROKEN
+    assert _is_over(int(noted.read_text()))
+
+
+def _is_over(process):
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def test_memory_is_limited(attacked):
     body = """
     def load(self, tenant):
