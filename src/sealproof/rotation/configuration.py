@@ -49,6 +49,8 @@ _NEEDED = {
     "webhook": ("url", "signing"),
     "manual": ("where",),
 }
+_ALONE = "none"
+"""The target of a secret that nothing outside knows, such as a key that one application signs its cookies with."""
 _GENERATOR = {"token": ("bits",), "password": ("length",), "jwk": ("algorithm",)}
 _TARGET = {
     "postgresql": ("owner", "roles", "admin", "probe", "connection_life_s", "deadline_s"),
@@ -56,6 +58,7 @@ _TARGET = {
     "key-set": ("path", "url", "cache_s", "token_s", "skew_s", "deadline_s"),
     "webhook": ("url", "signing", "send", "overlap", "settle_s", "life_s", "deadline_s"),
     "manual": ("where", "token_url", "client_id", "overlap", "deadline_s"),
+    _ALONE: (),
 }
 
 
@@ -93,6 +96,13 @@ class Configuration:
             raise self._wrong(environment, name, "every_days", "days, such as 30")
         return days * DAY_S
 
+    def is_by_hand(self, environment: str, name: str) -> bool:
+        """Tell whether nobody has said what `name` unlocks, not even that it unlocks nothing (`target = "none"`).
+
+        A drawn value of it might be one that no server knows, in the place of the only copy of one that works.
+        """
+        return not self._tables.get(environment, {}).get(name, {}).get("target")
+
     def plan(self, environment: str, name: str, *, handed: bool = False) -> Plan:
         """Return how `name` is rotated. `handed` is a value that comes from elsewhere: then nothing has to be drawn.
 
@@ -110,6 +120,7 @@ class Configuration:
             *(_TARGET[kind] if kind else ()),
             *_GENERATOR.get(str(table.get("generator", "")), ()),
         )
+        kind = "" if kind == _ALONE else kind
         unknown = [key for key in table if key not in known]
         if unknown:
             raise self._wrong(environment, name, unknown[0], f"known are {', '.join(known)}")

@@ -39,13 +39,15 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
         plan: Plan | None = None,
         wait: bool = True,
         unproven: bool = False,
+        version: int | None = None,
         approval: str = "",
     ) -> Result:
         """Give `name` a new value at its target and here, or go on with the rotation of it that is under way.
 
         Without `new_value` the secret's generator draws one. `plan` stands in the place of what `rotation.toml` says.
         Without `wait`, return at the first pause; the same call later goes on. Look at the result's `state`: a rotation
-        that was rolled back, or that needs a person, is no exception.
+        that was rolled back, or that needs a person, is no exception. `version` is the one that may be replaced, where
+        the caller decided by what it saw: if somebody was faster, that is OperationUnderWay.
 
         Raises InvalidValue (an empty one, too), RotationRefused, OperationUnderWay, TargetUnavailable,
         ConfigurationError, and what the class says.
@@ -55,8 +57,9 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
             value = None if new_value is None else Secret(encoded(name, new_value).decode())
             planned = plan or self._plan(name, handed=value is not None)
             result = await asyncio.to_thread(
-                self.engine().rotate, name, planned, strategy=chosen, value=value, unproven=unproven, wait=wait
-            )
+                self.engine().rotate, name, planned, strategy=chosen, value=value, unproven=unproven, wait=wait,
+                version=version,
+            )  # fmt: skip
             call.version = result.version
         return result
 

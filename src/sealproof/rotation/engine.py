@@ -119,14 +119,16 @@ class Engine:
         value: Secret | None = None,
         unproven: bool = False,
         wait: bool = True,
+        version: int | None = None,
     ) -> Result:
         """Rotate `name`, or go on with the rotation that is under way; without `wait`, return at the first pause.
 
         `value` is the new value where a person or another system made it. `unproven` goes on though the present value
-        does not open the target.
+        does not open the target. `version` is the one that may be replaced, as the caller saw it; 0 begins nothing.
 
         Raises InvalidValue on an empty `value`, UnknownSecret, RotationRefused, OperationUnderWay if another process
-        works on it, TargetUnavailable (nothing is lost: the next call goes on), and what opening and saving raise.
+        works on it or has replaced that version, TargetUnavailable (nothing is lost: the next call goes on), and what
+        opening and saving raise.
         """
         if value is not None:
             filled(name, value.reveal().encode(), hint="hand over the new value, or let one be drawn")
@@ -134,6 +136,8 @@ class Engine:
             known = self.underway(name)
             if known:
                 _check_strategy(known[0], strategy)
+            elif version is not None:
+                self._check_version(name, version)
             operation = known[0] if known else self._begin(name, plan, strategy, value, unproven=unproven)
             return self._drive(operation, name, plan, value, wait=wait)
 
@@ -197,6 +201,13 @@ class Engine:
         operation = self._journal.begin(KIND, self.scope(name), **facts)
         self._tell_observers(operation, State.DUE, name)
         return operation
+
+    def _check_version(self, name: str, version: int) -> None:
+        """Refuse to rotate again what somebody else has rotated between the caller's look and our lease."""
+        standing = self.shelf.look(name).version
+        if standing != version:
+            message = f"{self.scope(name)} is at version {standing} already: somebody else was faster"
+            raise OperationUnderWay(message, hint="sealproof rotate --status", names=(name,))
 
     def _check_keys(self) -> None:
         """Refuse to begin while the keys of the file are being changed: that has to come to its end first.

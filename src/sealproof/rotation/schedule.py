@@ -40,6 +40,12 @@ class Due(NamedTuple):
     name: str
     at: float
     """Unix seconds."""
+    version: int
+    """The version that is to be replaced: at another one, somebody was faster."""
+    strategy: str
+    """What was scheduled; empty where the plan decides."""
+    is_scheduled: bool
+    """Whether somebody scheduled this secret by its name."""
 
 
 class Expiring(NamedTuple):
@@ -91,7 +97,10 @@ class Schedule:
                 continue
             every = _every(entry.name, environment, intervals, configuration)
             if every:
-                found.append(Due(environment, entry.name, int(entry.updated) + every))
+                asked = intervals.get(f"{environment}/{entry.name}")
+                strategy = asked.strategy if asked else ""
+                at = int(entry.updated) + every
+                found.append(Due(environment, entry.name, at, int(entry.version), strategy, asked is not None))
         return sorted(found, key=lambda one: (one.at, one.name))
 
 

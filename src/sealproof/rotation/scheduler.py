@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealproof.errors import CallerError, OperationUnderWay, RotationRefused, SealproofError
+from sealproof.errors import CallerError, ConfigurationError, OperationUnderWay, RotationRefused, SealproofError
 from sealproof.rotation import schedule as schedules
 from sealproof.rotation import windows as maintenance
 from sealproof.rotation.configuration import Configuration
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sealproof.rotation.strategies import Strategy
     from sealproof.rotation.windows import Window
 
-UPCOMING, EXPIRING = "credential.upcoming", "credential.expiring"
+UPCOMING, EXPIRING, BY_HAND = "credential.upcoming", "credential.expiring", "credential.by-hand"
 """Notes in the journal: who was told what, so that nobody is told twice."""
 
 
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     name: str
     did: str
-    """`rotated`, `waits`, `rolled-back`, `needs-human`, `refused`, `failed`, `busy`, `window` or `told`."""
+    """`rotated`, `waits`, `rolled-back`, `needs-human`, `refused`, `failed`, `busy`, `window`, `told` or `untold`."""
     detail: str
     result: Result | None = None
     error: SealproofError | None = None
@@ -150,17 +150,14 @@ class AutoRotationScheduler:
                 outcomes.append(Outcome(name, "needs-human", operation.text("why")))
             else:
                 outcomes.append(await self._rotate(configuration, name, wait=wait))
-        intervals = self._schedule.intervals()
         now = self._clock()
         for one in self._schedule.due(self.manager.environment, configuration):
             if one.name in underway:
                 continue
-            if one.at <= now:
-                asked = intervals.get(f"{one.environment}/{one.name}")
-                strategy = as_strategy(asked.strategy) if asked and asked.strategy else None
-                outcomes.append(await self._rotate(configuration, one.name, strategy=strategy, wait=wait, begins=True))
-            else:
+            if one.at > now:
                 outcomes += self._tell_upcoming(configuration, one)
+            else:
+                outcomes.append(await self._rotate(configuration, one.name, due=one, wait=wait))
         return outcomes + self._tell_expiring(configuration)
 
     async def _rotate(
@@ -168,16 +165,20 @@ class AutoRotationScheduler:
         configuration: Configuration,
         name: str,
         *,
-        strategy: Strategy | None = None,
+        due: schedules.Due | None = None,
         wait: bool,
-        begins: bool = False,
     ) -> Outcome:
+        """Begin what is `due`, or go on with what is under way: never with what another scheduler has ended since."""
         try:
-            plan = configuration.plan(self.manager.environment, name, handed=not begins)
+            by_hand = due is not None and is_by_hand(due, configuration)
+            plan = configuration.plan(self.manager.environment, name, handed=due is None or by_hand)
+            if due is not None and by_hand:
+                return self._leave_to_a_person(due)
             allowed = maintenance.any_open(self._windows, self._clock())
-            if begins and not (allowed and maintenance.any_open(plan.windows, self._clock())):
+            if due is not None and not (allowed and maintenance.any_open(plan.windows, self._clock())):
                 return Outcome(name, "window", "due, and waits for its maintenance window")
-            result = await self.manager.rotate_secret(name, strategy=strategy, plan=plan, wait=wait)
+            strategy, version = (due.strategy or None, due.version) if due is not None else (None, 0)
+            result = await self.manager.rotate_secret(name, strategy=strategy, plan=plan, wait=wait, version=version)
         except OperationUnderWay as exc:
             return Outcome(name, "busy", exc.message)
         except RotationRefused as exc:
@@ -186,18 +187,33 @@ class AutoRotationScheduler:
             return Outcome(name, "failed", exc.message, error=exc)
         return outcome_of(result)
 
+    def _leave_to_a_person(self, due: schedules.Due) -> Outcome:
+        """Say that a secret whose target nobody named is due, and tell people once: no value of it is drawn unasked."""
+        scope = f"{self.manager.tenant_id}/{due.environment}/{due.name}"
+        options = f"{due.name} --tenant {self.manager.tenant_id} --environment {due.environment}"
+        detail = (
+            "due, and rotation.toml names no target for it: give it a new value where it is used, then type "
+            f'printf %s "$VALUE" | sealproof rotate {options} --paste; '
+            'or say target = "none" there if nothing outside knows it'
+        )
+        place = self.manager.tenant_id, due.environment, due.name
+        told = self._tell(BY_HAND, scope, int(due.at), Notice("needs-human", self._clock(), *place, detail))
+        return Outcome(due.name, "needs-human", told[0].detail if told else detail)
+
     def _tell_upcoming(self, configuration: Configuration, due: schedules.Due) -> list[Outcome]:
         """Tell people once that a rotation comes up."""
         try:
-            before = configuration.plan(due.environment, due.name).notify_before_s
-        except RotationRefused:
+            by_hand = is_by_hand(due, configuration)
+            before = configuration.plan(due.environment, due.name, handed=by_hand).notify_before_s
+        except (RotationRefused, ConfigurationError):
             return []  # it says so when it is due
         if due.at - self._clock() > before:
             return []
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(due.at))
         scope = f"{self.manager.tenant_id}/{due.environment}/{due.name}"
         return self._tell(UPCOMING, scope, int(due.at), Notice(
-            "upcoming", self._clock(), self.manager.tenant_id, due.environment, due.name, f"will be rotated {when}"
+            "upcoming", self._clock(), self.manager.tenant_id, due.environment, due.name,
+            f"{'has to be rotated by hand by' if by_hand else 'will be rotated'} {when}",
         ))  # fmt: skip
 
     def _tell_expiring(self, configuration: Configuration) -> list[Outcome]:
@@ -225,7 +241,12 @@ class AutoRotationScheduler:
         problems = notify_all(notifiers, notice)
         if notifiers and not problems:
             journal.note(kind, scope, mark=mark)
-        return [Outcome(notice.name, "told", "; ".join([notice.detail, *problems]))]
+        return [Outcome(notice.name, "untold" if problems else "told", "; ".join([notice.detail, *problems]))]
+
+
+def is_by_hand(due: schedules.Due, configuration: Configuration) -> bool:
+    """Tell whether a person has to rotate what is due: its target is unknown, and nobody scheduled it by name."""
+    return not due.is_scheduled and configuration.is_by_hand(due.environment, due.name)
 
 
 def _seconds_of(interval: object) -> float:

@@ -64,6 +64,27 @@ def test_due_is_safe_to_run_twice_and_says_when_there_is_nothing(typist):
         assert typist.type("rotate", "--due").stdout == "nothing is due\n"
 
 
+def test_due_leaves_what_has_no_target_to_a_person_who_goes_on_as_told(typist):
+    custodian = Custodian(typist.root)
+    custodian.seal(TENANT, ENVIRONMENT, {"BROKER_URL": b"amqp://app:fjord-anvil@broker.example"})
+    names = ("COOKIE_KEY", "BROKER_URL")
+    tables = "".join(f"[development.{name}]\nevery_days = 0.000001\n" for name in names)
+    Path(typist.root, "tenants/acme/rotation.toml").write_text(tables, encoding="utf-8")
+    before = custodian.open(TENANT, ENVIRONMENT).values()
+    answer = typist.type("rotate", "--due", code=1)
+    assert custodian.open(TENANT, ENVIRONMENT).values() == before
+    for name in names:
+        assert f"acme/development/{name}: NEEDS A PERSON: due, and rotation.toml names no target" in answer.stdout
+        assert f"sealproof rotate {name} --tenant acme --environment development --paste" in answer.stdout
+    standing = json.loads(typist.type("rotate", "--status", "--json").stdout)
+    assert {row["why"] for row in standing if row["state"] == "due"} == {"by hand: rotation.toml names no target"}
+    words = ("rotate", "BROKER_URL", "--tenant", "acme", "--environment", "development", "--paste")
+    typist.type(*words, stdin="amqp://app:mosaic-lantern@broker.example")
+    assert value_of(typist.root, "BROKER_URL") == "amqp://app:mosaic-lantern@broker.example"
+    assert "rotated: nothing outside changed" in typist.type("rotate", "COOKIE_KEY", "--tenant", "acme").stdout
+    assert value_of(typist.root, "COOKIE_KEY") != before["COOKIE_KEY"].decode()
+
+
 def test_the_older_spelling_does_the_same(typist):
     before = value_of(typist.root, "COOKIE_KEY")
     words = ("--force", "--secret-name", "COOKIE_KEY", "--tenant-id", "acme")

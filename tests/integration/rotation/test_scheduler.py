@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from sealproof import AutoRotationScheduler
 from sealproof.errors import CallerError, ConfigurationError, InvalidValue, UnknownSecret
 from sealproof.loader.secret import Secret
+from sealproof.rotation.custody import AdvancedSecretManager
 from sealproof.rotation.notify import CallableNotifier, WebhookNotifier
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.states import State
+from sealproof.rotation.targets.interface import Capabilities
+from sealproof.rotation.targets.nothing import NoTarget
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import describe_missing
 from sealproof.vault.journal import Journal
@@ -24,6 +31,7 @@ from sealproof.vault.journal import Journal
 from .bench import ENVIRONMENT, TENANT
 
 DAY = 86_400
+ALONE = 'target = "none"\n'
 
 
 class Clock:
@@ -42,6 +50,7 @@ def described(store) -> str:
     describe_missing(
         custodian.store, TENANT, ["COOKIE_KEY", "LOG_LEVEL"], owner="platform", purpose="tests", rotation_days=90
     )
+    Path(store, f"tenants/{TENANT}/rotation.toml").write_text(f"[{ENVIRONMENT}.COOKIE_KEY]\n{ALONE}", encoding="utf-8")
     return store
 
 
@@ -297,6 +306,85 @@ def test_two_schedulers_at_once_rotate_once(described, clock):
     assert sorted(one.did for found in outcomes for one in found) in (["busy", "rotated"], ["rotated"])
     begun = [entry for entry in Journal(described).entries() if entry.event == "begin"]
     assert len(begun) == 1
+
+
+@pytest.mark.parametrize("underway", [False, True])
+def test_what_another_process_rotated_since_one_looked_is_not_rotated_again(described, clock, new_process, underway):
+    """Two processes see the same secret due, or the same rotation under way; then one acts after the other."""
+    clock.now += 90 * DAY
+    if underway:
+        waiting = Plan(target=Waiting(), poll_s=0)
+        manager = AdvancedSecretManager(TENANT, root=described, clock=clock)
+        assert asyncio.run(manager.rotate_secret("COOKIE_KEY", plan=waiting, wait=False)).state is State.TESTED
+        manager.close()
+    both = [new_process(described, TENANT, str(clock.now)) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "looked\n"
+    answers = [json.loads(process.communicate("go\n", timeout=60)[0]) for process in both]
+    assert answers == [[["COOKIE_KEY", "rotated"]], [["COOKIE_KEY", "busy"]]]
+    begun = [entry for entry in Journal(described).entries() if entry.event == "begin"]
+    assert len(begun) == 1
+
+
+class Waiting(NoTarget):
+    """No target, but one that takes its time: at the next look it is over."""
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(overlap=1, settle_s=3600, verifiable=False)
+
+
+@pytest.fixture
+def new_process():
+    """Start a scheduler that waits between looking and acting; it ends with the test."""
+    with ExitStack() as running:
+
+        def start(*words: str) -> subprocess.Popen:
+            command = [sys.executable, str(Path(__file__).with_name("slow_scheduler.py")), *words]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            process = running.enter_context(subprocess.Popen(command, text=True, **pipes))
+            running.callback(process.kill)
+            return process
+
+        yield start
+
+
+UNNAMED = ["", f"[{ENVIRONMENT}.COOKIE_KEY]\nevery_days = 30\n"]
+
+
+@pytest.mark.parametrize("table", UNNAMED, ids=["no table", "no target"])
+def test_what_has_no_target_is_left_to_a_person_who_is_told_once(scheduler, described, clock, told, table):
+    Path(described, f"tenants/{TENANT}/rotation.toml").write_text(table, encoding="utf-8")
+    before = Custodian(described).open(TENANT, ENVIRONMENT).values()
+    clock.now += 100 * DAY
+    for _ in range(2):
+        (outcome,) = asyncio.run(scheduler.run_due())
+        assert (outcome.name, outcome.did) == ("COOKIE_KEY", "needs-human")
+        assert "sealproof rotate COOKIE_KEY --tenant acme --environment development --paste" in outcome.detail
+    assert [(notice.kind, notice.name) for notice in told] == [("needs-human", "COOKIE_KEY")]
+    assert Custodian(described).open(TENANT, ENVIRONMENT).values() == before
+
+
+def test_who_rotates_by_hand_hears_of_it_before(scheduler, described, clock, told):
+    os.unlink(f"{described}/tenants/{TENANT}/rotation.toml")
+    clock.now += 89 * DAY
+    assert run(scheduler) == [("COOKIE_KEY", "told")]
+    assert told[0].detail.startswith("has to be rotated by hand by ")
+
+
+def test_what_was_scheduled_by_its_name_needs_no_target(scheduler, described, clock):
+    os.unlink(f"{described}/tenants/{TENANT}/rotation.toml")
+    scheduler.schedule_rotation("COOKIE_KEY", 30)
+    clock.now += 30 * DAY
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
+
+
+def test_a_mistake_about_one_secret_stops_no_other(scheduler, described, clock):
+    custodian = Custodian(described, clock=clock)
+    custodian.seal(TENANT, ENVIRONMENT, {"OTHER_KEY": b"another-value-of-some-length"})
+    text = f'[{ENVIRONMENT}.COOKIE_KEY]\n{ALONE}[{ENVIRONMENT}.OTHER_KEY]\nevery_days = 91\ntarget = "mysql"\n'
+    Path(described, f"tenants/{TENANT}/rotation.toml").write_text(text, encoding="utf-8")
+    clock.now += 90 * DAY
+    assert run(scheduler) == [("COOKIE_KEY", "rotated")]
 
 
 def test_the_manager_rotates_with_a_decision_and_a_record(described):

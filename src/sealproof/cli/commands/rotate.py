@@ -25,7 +25,7 @@ from sealproof.errors import CallerError, RotationRefused, SealproofError
 from sealproof.rotation.configuration import Configuration
 from sealproof.rotation.custody import AdvancedSecretManager
 from sealproof.rotation.schedule import Schedule
-from sealproof.rotation.scheduler import AutoRotationScheduler, Outcome, outcome_of
+from sealproof.rotation.scheduler import AutoRotationScheduler, Outcome, is_by_hand, outcome_of
 from sealproof.rotation.states import state_of
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault.store.local import LocalStore
@@ -43,6 +43,7 @@ _WORDS = {
     "busy": "busy elsewhere",
     "window": "waits",
     "told": "told",
+    "untold": "not everyone could be told",
 }
 
 
@@ -115,10 +116,12 @@ def _one(args: Arguments) -> Outcome:
         if args.abandon:
             result = asyncio.run(manager.abandon_rotation(args.name))
         else:
-            _refuse_early(args, manager)
+            version = _due_version(args, manager)
             value = _pasted(args, manager.tenant_id) if args.paste else None
             result = asyncio.run(
-                manager.rotate_secret(args.name, value, args.strategy, wait=not args.no_wait, unproven=args.unproven)
+                manager.rotate_secret(
+                    args.name, value, args.strategy, wait=not args.no_wait, unproven=args.unproven, version=version
+                )
             )
     finally:
         manager.close()
@@ -131,20 +134,26 @@ def _pasted(args: Arguments, tenant: str) -> str:
     return read_value(args.name, hint=hint).decode()
 
 
-def _refuse_early(args: Arguments, manager: AdvancedSecretManager) -> None:
-    """Refuse a secret that is young enough, unless it was forced, handed over or is under way."""
+def _due_version(args: Arguments, manager: AdvancedSecretManager) -> int | None:
+    """Return the version that is due; 0 to go on only, None for any, as one that is forced or handed over.
+
+    Raises RotationRefused where it is young enough.
+    """
     engine = manager.engine()
-    if args.force or args.paste or engine.underway(args.name):
-        return
+    if args.force or args.paste:
+        return None
+    if engine.underway(args.name):
+        return 0
     seen = engine.shelf.look(args.name)
     due = Schedule(manager.custodian, manager.tenant_id).due(
         manager.environment, Configuration(manager.custodian, manager.tenant_id)
     )
-    at = next((one.at for one in due if one.name == args.name), None)
+    at, version = next(((one.at, one.version) for one in due if one.name == args.name), (None, 0))
     if at is None or at > time.time():
         when = "no day to be rotated" if at is None else f"to be rotated on {_day(at)}"
         message = f"{args.name} (version {seen.version}) has {when}, so it was left alone"
         raise RotationRefused(message, hint=f"sealproof rotate {args.name} --tenant {manager.tenant_id} --force")
+    return version
 
 
 def _status(args: Arguments) -> int:
@@ -162,7 +171,8 @@ def _status(args: Arguments) -> int:
             for due in Schedule(manager.custodian, tenant).due(environment, configuration):
                 if due.name not in underway:
                     state = "due" if due.at <= time.time() else f"on {_day(due.at)}"
-                    rows.append([f"{tenant}/{environment}/{due.name}", state, "", ""])
+                    why = "by hand: rotation.toml names no target" if is_by_hand(due, configuration) else ""
+                    rows.append([f"{tenant}/{environment}/{due.name}", state, "", why])
             manager.close()
     keys = ("secret", "state", "strategy", "why")
     if args.json:
