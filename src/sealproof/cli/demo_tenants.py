@@ -10,6 +10,7 @@ from sealproof.cli.demo_records import declare, sign
 from sealproof.envelope.grammar import FILE_MAX
 from sealproof.loader.files import open_root
 from sealproof.monitoring.bait import draw
+from sealproof.rotation import configuration as rotation
 from sealproof.settings import FILE_NAME
 from sealproof.vault import canaries
 from sealproof.vault.custodian import Custodian
@@ -23,6 +24,18 @@ TENANTS = {"northwind": "music discovery", "bluefin": "podcast charts", "harbor"
 ENVIRONMENT = "development"
 CANARY = "PAYOUT_ADMIN_TOKEN"
 """A secret that no application of the demo reads: whoever asks for it is told of."""
+_ROTATION = f"""\
+# How each secret is rotated (docs/rotation.md). What is not named here is left to a person.
+[{ENVIRONMENT}.JWT_SECRET_KEY]
+target = "none"
+
+[{ENVIRONMENT}.{CANARY}]
+target = "none"
+
+[{ENVIRONMENT}.SPOTIFY_CLIENT_SECRET]
+target = "manual"
+where = "https://developer.spotify.com/dashboard"
+"""
 _ALERTS = "audit/alerts.jsonl"
 _SETTINGS_MAX = 1024 * 1024  # bytes
 
@@ -76,6 +89,7 @@ def fill(root: str) -> Iterator[str]:
         canaries.enlist(root, tenant, canaries.Canary(ENVIRONMENT, CANARY, int(time.time())))
         custodian.seal(tenant, ENVIRONMENT, values)
         custodian.store.rewrite_beside(tenant, ".env.example", _example(values), limit=FILE_MAX)
+        custodian.store.rewrite_beside(tenant, rotation.FILE_NAME, lambda _: _ROTATION.encode(), limit=FILE_MAX)
         describe_missing(
             custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
         )
