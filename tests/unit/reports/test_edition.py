@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sealproof.errors import UnknownTenant
 from sealproof.findings import Input, NotRun, Scope, Status, failed
 from sealproof.reports.edition import ELSEWHERE, WITHHELD, edition
+from sealproof.reports.formats import render_all
 from sealproof.reports.verify import verify
 from sealproof.reports.write import write_report
 
@@ -80,6 +83,53 @@ def test_no_file_of_an_edition_names_another_tenant(
         for canary in CANARIES:
             assert canary not in text.lower(), name
     assert verify(tmp_path / "own", [key.public]).edition == OWN
+
+
+_NAMES = st.lists(
+    st.from_regex(r"zq[a-z0-9]{2,5}(-[a-z0-9]{1,3})?", fullmatch=True), min_size=2, max_size=4, unique=True
+)
+"""Names that no text of a report holds by itself; one may well be the beginning of another."""
+_AROUND = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6)
+
+
+@st.composite
+def _said(draw: st.DrawFn, names: list[str]) -> str:
+    """Return a text that names tenants, in any case, next to anything."""
+    parts = draw(st.lists(st.one_of(_AROUND, st.sampled_from([*names, *map(str.upper, names)])), max_size=4))
+    return "".join(parts)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), _NAMES)
+def test_no_text_whatsoever_names_another_tenant_in_an_edition(
+    run: RunResult, catalogue: Catalogue, data: st.DataObject, names: list[str]
+) -> None:
+    def text() -> str:
+        return data.draw(_said(names))
+
+    results = tuple(
+        replace(
+            item,
+            scope=Scope(data.draw(st.sampled_from(["", *names])) if item.scope.tenant else ""),
+            status=Status.FAIL,
+            findings=(failed(text() or "-", text(), expected=text(), fix=text()),),
+            inputs=(Input(text(), "0" * 64),),
+            parameters=(("limit", text()),),
+        )
+        for item in run.results[:4]
+    )
+    told = replace(
+        run,
+        tenants=tuple(names),
+        results=results,
+        notes=(text(),),
+        not_run=(NotRun("LOD-003", text()),),
+        rollback=text(),
+        waivers=tuple(replace(waiver, scope=Scope(names[0]), reason=text(), owner=text()) for waiver in run.waivers),
+    )
+    for name, content in render_all(edition(told, names[0]), catalogue, signer="").items():
+        read = content.decode().lower()
+        assert [other for other in names[1:] if other in read and other not in names[0]] == [], name
 
 
 def test_the_operator_s_report_names_them(tmp_path: Path, fleet: RunResult, catalogue: Catalogue) -> None:
