@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from sealproof.envelope.freshness import CLOCK_SKEW
 from sealproof.errors import RotationRefused
+from sealproof.rotation.audited import evidence_of
 from sealproof.rotation.consumers import Consumer
 from sealproof.rotation.presence import MISSED
 from sealproof.rotation.register import Register
@@ -39,6 +40,29 @@ print(consumer.consumer_id, flush=True)
 input()
 """
 
+WORKER = """
+import sys, threading
+import psycopg
+from sealproof.rotation.clients.postgres import connection_class
+from sealproof.rotation.consumers import Consumer
+root, name = sys.argv[1:]
+consumer = Consumer("acme", consumer_id=name, root=root, refresh_s=0.1)
+connections, ended, counts = connection_class(consumer, "DATABASE_URL"), threading.Event(), [0, 0]
+threading.Thread(target=lambda: (input(), ended.set())).start()
+with consumer.watching():
+    while not ended.is_set():
+        try:
+            with connections.connect(connect_timeout=10) as connection:
+                connection.execute("SELECT 1")
+            counts[0] += 1
+        except psycopg.Error:
+            counts[1] += 1
+        if counts == [1, 0]:
+            print("ready", flush=True)
+consumer.close()
+print(*counts, "unrecorded" if consumer.unrecorded else "recorded", flush=True)
+"""
+
 
 @contextmanager
 def another_process(bench, name: str, what: str = "reads") -> Iterator[subprocess.Popen[str]]:
@@ -52,6 +76,18 @@ def another_process(bench, name: str, what: str = "reads") -> Iterator[subproces
         assert process.stdout.readline() == f"{name}\n"
         yield process
         process.kill()
+
+
+@contextmanager
+def _worker(bench, name: str) -> Iterator[subprocess.Popen[str]]:
+    """An application in a process of its own that opens connections without a pause."""
+    argv = [sys.executable, "-c", WORKER, bench.root, name]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 def files_of(bench) -> list[str]:
@@ -77,6 +113,26 @@ def test_a_process_that_lives_is_waited_for_however_idle_it_is(at):
         assert (paused.state, paused.why) == (State.GRACE, "for the acknowledgement of web-9")
         assert bench.valid() == 2
     assert bench.engine().rotate(bench.name, bench.but(patience_s=3600.0).plan, wait=False).state is State.DONE
+
+
+def test_processes_follow_a_gradual_rotation_and_the_one_that_is_killed_holds_up_nobody(at):
+    bench = at("postgres")
+    before = bench.current()
+    plan = bench.but(soak_s=0.3, grace_s=1.0, poll_s=0.05, patience_s=3600.0).plan
+    names = [f"web-{number}" for number in range(4)]
+    with ExitStack() as running:
+        workers = {name: running.enter_context(_worker(bench, name)) for name in names}
+        workers["web-0"].kill()
+        workers["web-0"].wait()
+        result = bench.engine().rotate(bench.name, plan, strategy=Strategy.GRADUAL)
+        told = {name: workers[name].communicate("\n", timeout=60)[0].split() for name in names[1:]}
+    assert result.state is State.DONE
+    assert [note for note in result.notes if note.startswith("not waited for, as departed: web-0 ")]
+    assert [(failed, recorded) for _, failed, recorded in told.values()] == [("0", "recorded")] * 3
+    assert not bench.plan.target.is_effective(before)
+    found = evidence_of(bench.root, TENANT, ENVIRONMENT, name=bench.name, rotation=result.rotation)
+    assert (set(found.used), found.refused, found.broken) == (set(names[1:]), {}, "")
+    assert files_of(bench) == []
 
 
 def test_a_word_from_before_an_epoch_ends_with_its_process_too(at):
