@@ -129,7 +129,7 @@ class Steps(WayBack):
         seen, pending = self._with_pending()
         if pending is None:
             return self._back("the pending value is no longer in the file")
-        if not self._target.is_effective(pending):
+        if self._capabilities.saves or not self._target.is_effective(pending):
             try:
                 self._target.set(pending, current=seen.current)
             except TargetRefused as exc:
@@ -240,6 +240,11 @@ class Steps(WayBack):
             return self._still_opens("old", State.REVOKED)
         self._shelf.clear(self._name)
         self._audience.forget_departed()
+        if self._operation.facts.get("unproven", False):
+            where = self._target.describe()
+            self.problems.append(
+                f"--unproven: what {where} accepted before may still open it, and is to be ended there"
+            )
         return Step(State.DONE, {})
 
     def _refused(self, exc: TargetRefused) -> Step:

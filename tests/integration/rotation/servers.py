@@ -178,20 +178,27 @@ def postgres() -> Iterator[Postgres]:
 @contextmanager
 def redis_server() -> Iterator[Redis]:
     """A throw-away Redis with an access list and no default user."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise ServerMissing("redis-server")
     directory = Path(tempfile.mkdtemp(prefix="sealproof-redis-"))
     try:
         users = directory / "users.acl"
         users.write_text(f"user default off\nuser admin on >{ADMIN_PASSWORD} ~* &* +@all\n")
-        server = Redis(free_port(), directory / "server.log")
-        argv = [program, "--bind", "127.0.0.1", "--port", str(server.port), "--dir", str(directory), "--save", ""]
-        argv += ["--appendonly", "no", "--daemonize", "no", "--aclfile", str(users), "--loglevel", "debug"]
-        with running(argv, server.log, ready=lambda: _pings(server)):
+        with redis_at(directory, "--aclfile", str(users)) as server:
             yield server
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def redis_at(directory: Path, *users: str, port: int = 0) -> Iterator[Redis]:
+    """A Redis that keeps its files in `directory`, and its users as the options or configuration file `users` say."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise ServerMissing("redis-server")
+    server = Redis(port or free_port(), directory / "server.log")
+    argv = [program, *users, "--bind", "127.0.0.1", "--port", str(server.port), "--dir", str(directory), "--save", ""]
+    argv += ["--appendonly", "no", "--daemonize", "no", "--loglevel", "debug"]
+    with running(argv, server.log, ready=lambda: _pings(server)):
+        yield server
 
 
 def _postgres_programs() -> Path:

@@ -23,6 +23,8 @@ class Capabilities:
     """Seconds that a session or token lives after it was made with the old credential."""
     manual: bool = False
     """A person makes the new value and hands it over."""
+    saves: bool = False
+    """Whether `set` also makes the value last: it is then called again on resuming, though the value works."""
     verifiable: bool = True
     """Whether `is_effective` asks anybody: without that, nobody knows whether an ended value has ended."""
 

@@ -3,10 +3,14 @@
 The server is told a password's SHA-256 (`ACL SETUSER user #…`), never the password. Sessions outlive the password they
 were opened with, so revoking ends them: all but those that carry the mark of the present credential, which only its
 holder can make (`clients.redis` sets it).
+
+What the server holds in memory alone is gone at its next start, the old password is back then and the new one refused. So
+nothing is changed before the server has shown that it can write its users down, and every change ends with that.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager
 from hashlib import sha256
@@ -27,6 +31,17 @@ if TYPE_CHECKING:
 
 _MARK_DIGITS = 24
 _MARKING_S = 0.5  # seconds between a session's log-in and its mark, at most
+_SAVES = {
+    ("ACL", "SAVE"): "not configured to use an ACL file",
+    ("CONFIG", "REWRITE"): "without a config file",
+}
+"""How a server writes its users down, and what it answers where it has no such file (redis, acl.c and config.c)."""
+_NOWHERE = (
+    "it keeps its users in no file, so its next start would bring the old password back: start it with an aclfile or "
+    "a configuration file, or say save = false in rotation.toml"
+)
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_SAID_MAX = 200  # characters
 _OVERLAP = 2  # Redis sets no limit; more than two at once would be a rotation that was never finished
 
 
@@ -38,8 +53,9 @@ def mark_of(password: Secret) -> str:
 class RedisTarget:
     """The passwords of one Redis user.
 
-    `admin` returns a URL of a user with `+acl +client`. `probe` is a command, in words, that the application must be
-    able to run. `save` also writes the server's access-list file.
+    `admin` returns a URL of a user with `+acl +client`, and `+config|rewrite` where the users stand in the server's
+    configuration file. `probe` is a command, in words, that the application must be able to run. Without `save` the
+    users are written down nowhere: for servers whose users come from elsewhere at each start.
     """
 
     def __init__(
@@ -68,7 +84,7 @@ class RedisTarget:
 
     def capabilities(self) -> Capabilities:
         """A user has as many passwords as it is given."""
-        return Capabilities(overlap=_OVERLAP, life_s=self._life)
+        return Capabilities(overlap=_OVERLAP, life_s=self._life, saves=self._save)
 
     def is_effective(self, value: Secret) -> bool:
         """Tell whether the login works."""
@@ -90,6 +106,8 @@ class RedisTarget:
         if password.reveal() == self._password(current).reveal():
             raise refused(self.describe(), "the new password is the present one")
         with self._administrator() as client:
+            if not self._write(client):
+                raise refused(self.describe(), _NOWHERE)
             _run(client, "ACL", "SETUSER", self._user, f"#{_digest(password)}")
             self._write(client)
 
@@ -101,8 +119,8 @@ class RedisTarget:
                 _run(client, *self._probe)
         except redis.AuthenticationError:
             raise refused(self.describe(), "the login does not work") from None
-        except redis.ResponseError:  # a permission that is missing, too
-            raise refused(self.describe(), f"the probe {self._probe[0]} failed") from None
+        except redis.ResponseError as exc:  # a permission that is missing, too
+            raise refused(self.describe(), f"the probe {self._probe[0]} failed: {_said(exc)}") from None
         except redis.RedisError as exc:
             raise self._unavailable(exc) from None
 
@@ -113,9 +131,11 @@ class RedisTarget:
             raise refused(self.describe(), "the password to be ended is the present one")
         with self._administrator() as client:
             known = client.acl_getuser(self._user)
-            if known is not None and _digest(password) in known["passwords"]:  # type: ignore[operator]  # a list of text
+            accepted = known is not None and _digest(password) in known["passwords"]  # type: ignore[operator]  # a list
+            if accepted:
                 _run(client, "ACL", "SETUSER", self._user, f"!{_digest(password)}")
-                self._write(client)
+            if not self._write(client) and accepted:  # also where it was ended before a crash, and not written down
+                raise refused(self.describe(), _NOWHERE)
             suspects = self._unmarked(client, present)
             if suspects:
                 time.sleep(_MARKING_S)
@@ -150,10 +170,11 @@ class RedisTarget:
         client = self._client(admin, login.user, login.password.reveal())
         try:
             yield client
-        except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
-            raise refused(self.describe(), "the administrator may not do that", hint="+acl +client") from None
+        except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
+            message = f"the administrator may not do that: {_said(exc)}"
+            raise refused(self.describe(), message, hint="+acl +client +config|rewrite") from None
         except redis.ResponseError as exc:
-            raise refused(self.describe(), type(exc).__name__) from None
+            raise refused(self.describe(), _said(exc)) from None
         except redis.RedisError as exc:
             raise self._unavailable(exc) from None
         finally:
@@ -167,12 +188,27 @@ class RedisTarget:
         pool = redis.ConnectionPool(**options, **timeouts)
         return redis.Redis.from_pool(pool)  # type: ignore[no-any-return]  # the module is guarded
 
-    def _write(self, client: Redis) -> None:
-        if self._save:
-            _run(client, "ACL", "SAVE")
+    def _write(self, client: Redis) -> bool:
+        """Write the server's users down where it reads them at its next start; False where it reads them nowhere."""
+        redis = _redis()
+        for command, nowhere in _SAVES.items() if self._save else ():
+            try:
+                _run(client, *command)
+            except redis.ResponseError as exc:
+                if nowhere not in str(exc):
+                    raise
+            else:
+                return True
+        return not self._save
 
     def _unavailable(self, exc: Exception) -> Exception:
         return unavailable(self.describe(), type(exc).__name__)
+
+
+def _said(exc: Exception) -> str:
+    """Return the server's own words, without a password's digest and in one short line."""
+    words = _DIGEST.sub("…", str(exc))[:_SAID_MAX]
+    return "".join(char if char.isprintable() else " " for char in words)
 
 
 def _run(client: Redis, *words: str) -> object:
