@@ -242,9 +242,7 @@ class Steps(WayBack):
         self._audience.forget_departed()
         if self._operation.facts.get("unproven", False):
             where = self._target.describe()
-            self.problems.append(
-                f"--unproven: what {where} accepted before may still open it, and is to be ended there"
-            )
+            self.problems.append(f"unproven: what {where} accepted before may still open it, and is to be ended there")
         return Step(State.DONE, {})
 
     def _refused(self, exc: TargetRefused) -> Step:

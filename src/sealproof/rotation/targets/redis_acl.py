@@ -4,8 +4,8 @@ The server is told a password's SHA-256 (`ACL SETUSER user #…`), never the pas
 were opened with, so revoking ends them: all but those that carry the mark of the present credential, which only its
 holder can make (`clients.redis` sets it).
 
-What the server holds in memory alone is gone at its next start, the old password is back then and the new one refused. So
-nothing is changed before the server has shown that it can write its users down, and every change ends with that.
+What the server holds in memory alone is gone at its next start: the old password is back then, and the new one
+refused. So nothing is changed before the server has shown that it can write its users down, and each change ends so.
 """
 
 from __future__ import annotations
