@@ -1,9 +1,10 @@
 """ROT-006: the rotation log tells the truth.
 
-Every line's signature and link is verified. Then the log's own words are held against the sealed file: the version and
-the keyed digest of the value that each secret's last rotation left. A secret that was rotated here and then changed by
-any other way has a change without an entry, and its target may know nothing of it. One whose rotation is under way is
-judged when that has ended (ROT-008 sees to it that it does).
+Every line's signature and link is verified; a log without a line fails where the key that signed its first one has its
+name. Rotations that the tenant's audit log tells of have to stand in it, where there is such a log. Then the log's own
+words are held against the sealed file: the version and the keyed digest of the value that each secret's last rotation
+left. A secret that was rotated here and then changed by any other way has a change without an entry, and its target may
+know nothing of it. One whose rotation is under way is judged when that has ended (ROT-008 sees to it that it does).
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.checks.rotation._evidence import digests_of, has_flipped, left_value, rotations_of
 from sealproof.checks.tenant import NoEvidence
+from sealproof.checks.trails import records
 from sealproof.errors import EvidenceRejected, SealproofError
 from sealproof.findings import Finding, failed, passed
+from sealproof.vault.access.interface import Operation as Access
+from sealproof.vault.audit.interface import Outcome
+from sealproof.vault.audit.recent import who_is_who
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sealproof.checks.context import Context
     from sealproof.envelope.parse import Entry
@@ -46,6 +51,7 @@ def log_is_true(ctx: Context) -> Iterator[Finding]:
     yield passed(_LOG, f"{lines} lines, each linked and signed")
     view = ctx.tenant
     ctx.saw(view.path, view.sealed)
+    yield from _untold(ctx, rotations)
     flipped = {name: [one for one in known if has_flipped(one)] for name, known in rotations.items()}
     entries = {entry.name: entry for entry in view.envelope.entries}
     told = sorted(name for name, known in flipped.items() if known and name in entries and rotations[name][-1].is_over)
@@ -53,6 +59,32 @@ def log_is_true(ctx: Context) -> Iterator[Finding]:
     for name in told:
         if digests is not None:
             yield _judge(ctx, entries[name], flipped[name][-1], digests)
+
+
+def _untold(ctx: Context, rotations: Mapping[str, list[Operation]]) -> Iterator[Finding]:
+    """Yield a finding for each secret that was rotated by the audit log's words and not by the rotation log's."""
+    audited = _audited(ctx)
+    for name, version in sorted(audited.items()):
+        if all(one.number("version") < version for one in rotations.get(name, ())):
+            observed = f"the audit log tells of a rotation to version {version}, and the rotation log does not"
+            fix = "put keys/rotation_log.json back from the newest backup; find out who changed it"
+            yield failed(ctx.tenant.resource(name), observed, expected="every rotation in both logs", fix=fix)
+
+
+def _audited(ctx: Context) -> dict[str, int]:
+    """Return the newest version that the audit log says a rotation made, by name; nothing without a readable log."""
+    view = ctx.tenant
+    ours = (Access.ROTATE.value, Outcome.ALLOW.value, f"{view.scope.tenant}/{view.scope.environment}")
+    found: dict[str, int] = {}
+    try:
+        known = who_is_who(ctx.target.root, view.scope.tenant, [entry.name for entry in view.envelope.entries])
+        for entry, _ in records(ctx.target.root, view.scope.tenant):
+            name = known.get(entry.secret, "")
+            if name and (entry.operation, entry.outcome, entry.scope) == ours:
+                found[name] = max(found.get(name, 0), entry.version)
+    except SealproofError:  # SEC-017 says what is wrong with that log
+        return {}
+    return {name: version for name, version in found.items() if version}
 
 
 def _judge(ctx: Context, entry: Entry, last: Operation, digests: ValueDigests) -> Finding:

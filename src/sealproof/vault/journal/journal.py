@@ -15,7 +15,7 @@ from sealproof.vault.journal import file as files
 from sealproof.vault.journal.entry import BEGIN, FIRST, NOTE, Entry
 from sealproof.vault.journal.lease import lease
 from sealproof.vault.journal.operation import Operation, nothing
-from sealproof.vault.journal.signer import PURPOSE, publics, signer
+from sealproof.vault.journal.signer import PURPOSE, first_signer, is_begun, publics, signer
 from sealproof.vault.keys_directory import keys_directory
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sealproof.envelope.cipher import Random
     from sealproof.loader.files import Directory
+    from sealproof.signing import SigningKey
     from sealproof.vault.journal.entry import Fact
     from sealproof.vault.journal.file import JournalFile
     from sealproof.vault.journal.operation import Reached
@@ -93,8 +94,7 @@ class Journal:
 
         Raises KeyMissing without `keys/`, JournalBroken, FileUnavailable.
         """
-        with self._keys() as keys, self._mutex, files.to_read(keys) as file:
-            self._read.catch_up(keys, file)
+        with self._keys() as keys, self._mutex, self._read.opened(keys):
             found = [operation.copy() for operation in self._read.open.values()]
         return [one for one in found if kind in ("", one.kind) and scope in ("", one.scope)]
 
@@ -124,9 +124,8 @@ class Journal:
             yield
 
     def _all(self, *, every_signature: bool) -> Iterator[Entry]:
-        with self._keys() as keys, files.to_read(keys) as file:
+        with self._keys() as keys, _Reading(self).opened(keys) as file:  # proves before anything is believed
             earlier = files.earlier_files(keys)
-            _Reading(self).catch_up(keys, file)  # proves before anything is believed
             allowed = publics(keys) if every_signature else frozenset()
             if file is not None:
                 file.release()  # whoever reads slowly, or writes meanwhile, holds up nobody
@@ -155,25 +154,35 @@ class Journal:
     @contextmanager
     def _taken_up(self, keys: Directory) -> Iterator[JournalFile]:
         """Open the file to write, where the last writer stopped: its torn end is set aside and noted."""
+        begun = _begun(keys)
         with files.to_write(keys) as file:
-            self._read.catch_up(keys, file)
+            self._read.catch_up(keys, file, begun=begun)
             torn = file.set_torn_end_aside(self._read.offset)
             if not self._read.seq:
-                key = signer(keys, random=self._random, may_make=True)
+                key = first_signer(keys, random=self._random)
                 made = {"public": fingerprint(key.public)}
-                self._append((keys, file), NOTE, made, kind=KEY_MADE, scope=f"signing/{PURPOSE}")
+                self._append((keys, file), NOTE, made, kind=KEY_MADE, scope=f"signing/{PURPOSE}", key=key)
+                signer(keys)  # named from here on: a journal without a line is one that somebody took away
             if torn:
                 facts: dict[str, Fact] = {"bytes": len(torn), "sha256": sha256(torn).hex()}
                 self._append((keys, file), NOTE, facts, kind=RECOVERED, scope="")
             yield file
 
     def _append(
-        self, pen: _Pen, event: str, facts: Mapping[str, Fact], *, kind: str, scope: str, operation: str = ""
+        self,
+        pen: _Pen,
+        event: str,
+        facts: Mapping[str, Fact],
+        *,
+        kind: str,
+        scope: str,
+        operation: str = "",
+        key: SigningKey | None = None,
     ) -> Entry:
         keys, file = pen
         self.reached(f"{kind}:{event}:before")
         made = entries.make(
-            signer(keys, random=self._random, may_make=False),
+            key or signer(keys),
             seq=self._read.seq + 1,
             at=int(self._clock()),
             operation=operation or self._random(_ID_BYTES).hex(),
@@ -204,8 +213,19 @@ class _Reading:
         self.head = FIRST
         self.open: dict[str, Operation] = {}
 
-    def catch_up(self, keys: Directory, file: JournalFile | None) -> None:
-        """Take in what was added; the whole chain where the file is another one. Raises JournalBroken."""
+    @contextmanager
+    def opened(self, keys: Directory) -> Iterator[JournalFile | None]:
+        """Open the file to read, and take in what was added. Raises JournalBroken."""
+        begun = _begun(keys)  # asked first: a writer may begin the journal meanwhile
+        with files.to_read(keys) as file:
+            self.catch_up(keys, file, begun=begun)
+            yield file
+
+    def catch_up(self, keys: Directory, file: JournalFile | None, *, begun: bool) -> None:
+        """Take in what was added; the whole chain where the file is another one.
+
+        Raises JournalBroken, also where a journal that was `begun` has no line.
+        """
         newest = None
         if file is None or file.inode != self.inode or file.size < self.offset:
             self._forget()
@@ -217,6 +237,8 @@ class _Reading:
         if newest is not None and not (newest.by in publics(keys) and newest.is_signed()):
             self._forget()
             raise _broken(f"{keys.path}/{files.FILE_NAME} does not end in a line of this store's journal key")
+        if begun and not self.seq:
+            raise _broken(f"{keys.path}/{files.FILE_NAME} is empty, and its key signed lines before")
 
     def take(self, line: Entry, offset: int) -> None:
         """Take in one line that ends at `offset`."""
@@ -251,6 +273,14 @@ def _lines(
     if file is not None:
         for line, end in file.lines(offset):
             yield line, f"{file.path}, at byte {end - len(line) - 1}", end
+
+
+def _begun(keys: Directory) -> bool:
+    """Tell whether there has to be a line. Raises JournalBroken where there is not even a file to hold one."""
+    begun = is_begun(keys)
+    if begun and files.FILE_NAME not in keys.names() and not files.earlier_files(keys):
+        raise _broken(f"{keys.path}/{files.FILE_NAME} is gone, and its key signed lines before")
+    return begun
 
 
 def _broken(what: str) -> JournalBroken:

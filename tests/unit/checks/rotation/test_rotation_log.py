@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from sealproof.errors import JournalBroken
 from sealproof.findings import Status
+from sealproof.rotation.custody import AdvancedSecretManager
 from sealproof.rotation.engine import Engine
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.states import State
@@ -76,6 +80,36 @@ def test_a_line_changed_in_the_log_is_found(engine, store, run_check, failure):
     path.write_bytes(path.read_bytes().replace(b'"strategy":"immediate"', b'"strategy":"canary"'))
     assert failure(run_check(store, "ROT-006", "aurora")).resource == "keys/rotation_log.json"
     assert run_check(store, "ROT-007", "aurora").status is Status.NOT_EVALUATED
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_log_that_was_taken_away_fails(engine, store, run_check, failure, how):
+    engine.rotate(NAME, Plan())
+    path = store / "keys" / "rotation_log.json"
+    path.unlink() if how == "deleted" else path.write_bytes(b"")
+    finding = failure(run_check(store, "ROT-006", "aurora"))
+    assert finding.resource == "keys/rotation_log.json"
+    assert "signed lines before" in finding.observed
+    with pytest.raises(JournalBroken):
+        engine.rotate(NAME, Plan())
+
+
+@pytest.fixture
+def manager(store):
+    made = AdvancedSecretManager("aurora", root=str(store))
+    yield made
+    made.close()
+
+
+def test_a_rotation_that_only_the_audit_log_tells_of_fails(manager, store, run_check, failure):
+    path = store / "keys" / "rotation_log.json"
+    before = path.read_bytes()
+    asyncio.run(manager.rotate_secret(NAME))
+    assert run_check(store, "ROT-006", "aurora").status is Status.PASS
+    path.write_bytes(before)
+    finding = failure(run_check(store, "ROT-006", "aurora"))
+    assert finding.resource == f"aurora/development/{NAME}"
+    assert finding.observed == "the audit log tells of a rotation to version 2, and the rotation log does not"
 
 
 def test_without_the_digest_key_values_cannot_be_compared(engine, store, run_check):

@@ -338,6 +338,47 @@ def test_without_public_keys_nothing_is_believed(journal, root):
         Journal(journal.root).verify()
 
 
+@pytest.mark.parametrize("kept", ["key and public half", "key", "public half"])
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_a_journal_that_was_taken_away_is_not_begun_anew(journal, file, root, how, kept):
+    journal.begin("credential.rotate", "acme/production/DB_PASSWORD").done()
+    if how == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(b"")
+    if kept != "key and public half":
+        (root / "keys/signing" / ("journal.pub" if kept == "key" else "journal.key")).unlink()
+    fresh = Journal(journal.root)
+    for look in (fresh.unfinished, fresh.verify, lambda: fresh.note("key.export", "acme"), journal.history):
+        with pytest.raises(JournalBroken, match="signed lines before"):
+            look()
+    assert file.exists() == (how == "emptied"), "a refusal begins nothing"
+
+
+def test_a_journal_that_was_moved_away_with_its_key_is_begun_anew(journal, file, root):
+    journal.note("key.export", "acme")
+    for path in (file, root / "keys/signing/journal.key", root / "keys/signing/journal.pub"):
+        path.unlink()
+    fresh = Journal(journal.root)
+    fresh.note("key.export", "acme")
+    assert fresh.verify() == 2
+
+
+@pytest.mark.parametrize("named", ["nothing", "public half", "public half, first one gone"])
+def test_a_key_whose_naming_was_broken_off_gets_its_name(journal, dying, root, named):
+    dying("journal.note('key.export', 'acme')", "key.make:note:written")
+    signing = root / "keys" / "signing"
+    assert not (signing / "journal.key").exists()
+    if named != "nothing":
+        (signing / "journal.pub").write_bytes((signing / "journal-first.pub").read_bytes())
+        (signing / "journal.pub").chmod(0o600)
+    if named.endswith("gone"):
+        (signing / "journal-first.pub").unlink()
+    journal.note("key.export", "acme")
+    assert journal.verify() == 2
+    assert {path.name for path in signing.iterdir()} == {"journal.key", "journal.pub"}
+
+
 @pytest.mark.parametrize("how", ["open to others", "a link", "a second name", "a directory"])
 def test_an_unsafe_file_is_refused(journal, file, how):
     journal.note("key.export", "acme")
