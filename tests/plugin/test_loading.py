@@ -9,7 +9,7 @@ import pytest
 from sealproof.checks.registry import SUITES as KNOWN_SUITES
 from sealproof.compliance import catalogue, profiles
 from sealproof.findings import Severity
-from sealproof.pytest_plugin import FRAMEWORKS, LEVELS, PROFILES, SUITES
+from sealproof.pytest_plugin import FRAMEWORKS, LEVELS, NEEDS, PROFILES, SUITES
 
 _LISTING = """
 import json, pytest, sys
@@ -40,13 +40,14 @@ def test_neither_a_run_of_the_gate_imports_locust_or_gevent(project):
 def test_choices_are_those_of_the_catalogue():
     assert tuple(SUITES) == KNOWN_SUITES
     assert set(FRAMEWORKS) == set(catalogue.load().frameworks)
+    assert NEEDS == catalogue.NEEDS
     assert tuple(level.value for level in Severity) == LEVELS
     assert set(profiles.load().profiles) == set(PROFILES)
 
 
 def test_every_option_is_in_the_help_and_has_an_ini_key(project):
     text = project.run("--help").stdout.str()
-    several = ("compliance", "suite", "tenant", "root", "source", "framework", "profile", "gate")
+    several = ("compliance", "suite", "without", "tenant", "root", "source", "framework", "profile", "gate")
     for name in (
         *several,
         "report-level",

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 SURVEYED = frozenset(("SEC-018",))
 """Checks that compare values over tenants."""
 
+_NEEDED = {
+    "custody": "the store's keys/ and audit log",
+    "keys": "a key that opens values",
+    "source": "the source tree",
+    "history": "the version history",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -45,6 +52,8 @@ class Selection:
     suites: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     frameworks: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    """Of the catalogue's needs, those whose checks are left out: they are looked at elsewhere."""
 
     def reason_against(self, check: Check) -> str:
         """Return why `check` is left out, or an empty string."""
@@ -54,6 +63,9 @@ class Selection:
             return "not chosen"
         if self.frameworks and not any(check.mappings.get(framework) for framework in self.frameworks):
             return f"maps to no control of {', '.join(self.frameworks)}"
+        missing = [need for need in check.needs if need in self.without]
+        if missing:
+            return f"needs {' and '.join(map(_NEEDED.__getitem__, missing))}, and was left out for that"
         if check.id not in registry.registered():
             return NOT_YET
         return ""
@@ -94,6 +106,7 @@ def plan(target: Target, selection: Selection) -> Plan:
     _check_names("suite", selection.suites, registry.SUITES)
     _check_names("check", selection.checks, known.checks)
     _check_names("framework", selection.frameworks, known.frameworks)
+    _check_names("need", selection.without, catalogue.NEEDS)
     chosen: list[Check] = []
     left_out: list[NotRun] = []
     for check in known.checks.values():

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 Suite = Literal["security", "compliance", "rotation", "penetration", "load"]
 ScopeKind = Literal["tenant", "store"]
 Cost = Literal["fast", "slow", "scratch"]
-Need = Literal["keys", "source", "history"]
+Need = Literal["custody", "keys", "source", "history"]
+
+NEEDS: Final[tuple[Need, ...]] = ("custody", "keys", "source", "history")
+"""What a check may need; a run may leave out the checks that need what is not where it runs."""
 
 RELATION: Final = "supports"
 """How every mapping relates a check to a control. A pass supports a control; it never satisfies one alone."""
@@ -41,7 +44,7 @@ SUITE_CHECKS: Final[Mapping[Suite, tuple[str, int]]] = {
 
 _SCOPES: Final[Mapping[str, ScopeKind]] = {"tenant": "tenant", "store": "store"}
 _COSTS: Final[Mapping[str, Cost]] = {"fast": "fast", "slow": "slow", "scratch": "scratch"}
-_NEEDS: Final[Mapping[str, Need]] = {"keys": "keys", "source": "source", "history": "history"}
+_NEEDS: Final[Mapping[str, Need]] = {need: need for need in NEEDS}
 _SINCE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -72,7 +75,8 @@ class Check:
     cost: Cost
     """`fast`: reads a few files; `slow`: seconds to minutes; `scratch`: works on a throw-away copy."""
     needs: tuple[Need, ...]
-    """What must be at hand: `keys` (key material), `source` (the tree), `history` (its commits). Never a network."""
+    """What must be at hand, never a network: `custody` (the store's own `keys/` and audit log, which a clone has not),
+    `keys` (a key that opens values), `source` (the tree), `history` (its commits)."""
     since: str
     """The release that brought it."""
 

@@ -26,6 +26,7 @@ SUITES = {
     "load": "does all of it hold under load",
 }
 FRAMEWORKS = ("gdpr", "soc2", "hipaa", "iso27001", "nist-csf", "nist-800-53", "pci", "asvs")
+NEEDS = ("custody", "keys", "source", "history")
 LEVELS = ("critical", "high", "medium", "low", "info")
 PROFILES = ("development", "production", "strict")
 
@@ -33,6 +34,7 @@ _SEVERAL: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "suite": (tuple(SUITES), "look only at this suite"),
     "tenant": (None, "look only at this tenant"),
     "framework": (FRAMEWORKS, "only checks that map to a control of this framework"),
+    "without": (NEEDS, "leave out the checks that need it, such as custody (keys/ and the audit log) in a clone"),
 }
 _SINGLE: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "root": (None, "the store (default: SEALPROOF_ROOT, then secrets/ in the root directory)"),

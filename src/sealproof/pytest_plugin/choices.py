@@ -25,7 +25,11 @@ def gate_of(config: pytest.Config) -> Gate:
         source=_source(config, root),
         profile=_one(config, "profile"),
         tenants=_several(config, "tenant"),
-        selection=Selection(suites=_several(config, "suite"), frameworks=_several(config, "framework")),
+        selection=Selection(
+            suites=_several(config, "suite"),
+            frameworks=_several(config, "framework"),
+            without=_several(config, "without"),
+        ),
         level=_level(config, "gate", Severity.HIGH),
         report_level=_level(config, "report_level", Severity.INFO),
         report_dir=_path(config, "report_dir"),

@@ -14,9 +14,9 @@ def plain_name(name: str) -> str:
     """Return a name that is no version of a rotation, which would drop it in the end. Raises InvalidName."""
     if isinstance(name, str) and is_name(name):
         return name
-    secret = str(name).removesuffix(PENDING).removesuffix(PREVIOUS)
-    if name != secret and is_name(secret):
-        message = f"{name} is where a rotation of {secret} keeps another value of it, and drops it at its end"
+    stem = str(name).removesuffix(PENDING).removesuffix(PREVIOUS)
+    if name != stem and is_name(stem):
+        message = f"{name} is where a rotation of {stem} keeps another value of it, and drops it at its end"
         raise InvalidName(message, hint=f"use another name, such as {name.replace('.', '_')}", names=(name,))
     message = f"{name!r:.80} is no secret name"
     hint = "use 1 to 128 of A-Z a-z 0-9 _, not beginning with a digit"

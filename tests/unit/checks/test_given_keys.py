@@ -7,12 +7,14 @@ import time
 import pytest
 
 from sealproof.checks.compliance import _probes, _restore_drill
+from sealproof.checks.gate import Gate, run_gate
 from sealproof.checks.penetration import injection
 from sealproof.checks.registry import registered
+from sealproof.checks.runner import Selection
 from sealproof.compliance import catalogue
 from sealproof.envelope import cipher
 from sealproof.envelope.keyfile import KeyLine
-from sealproof.findings import Status
+from sealproof.findings import Status, gates
 from sealproof.loader.keys import forget_keys
 from sealproof.vault.backup.create import create
 from sealproof.vault.backup.header import WHOLE_STORE, Recipients
@@ -21,9 +23,8 @@ from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import lay_foundation
 
 PASSPHRASE = "quince-lantern-57-Bremen-oyster-waltz"
-SCRATCH = sorted(
-    check.id for check in catalogue.load().checks.values() if check.cost == "scratch" and check.id in registered()
-)
+KNOWN = catalogue.load().checks
+SCRATCH = sorted(check.id for check in KNOWN.values() if check.cost == "scratch" and check.id in registered())
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,24 @@ def passphrase_store(tmp_path, monkeypatch):
     lay_foundation(str(root), passphrase=PASSPHRASE, iterations=100_000, clock=time.time)
     Custodian(str(root)).seal("aurora", "development", {"API_TOKEN": b"b7Qk29sLm4Xw81Vz63Rt50Yp"})
     return root
+
+
+def test_a_clone_with_a_readers_key_loses_no_gating_evidence_but_what_needs_custody(readers_key):
+    """As in CI: a clone has neither `keys/` nor the audit log, and says with `without` that both are elsewhere."""
+    cheap = tuple(check.id for check in KNOWN.values() if check.cost == "fast" and check.id in registered())
+    before = {result.check for result in _missing(readers_key, Selection(checks=cheap))}
+    for name in ("keys", "audit"):
+        if (readers_key / name).exists():
+            (readers_key / name).rename(readers_key.parent / f"away-{name}")
+    lost = {result.check for result in _missing(readers_key, Selection(checks=cheap))} - before
+    assert len(lost) > 5
+    assert lost <= {check.id for check in KNOWN.values() if "custody" in check.needs}
+    assert {result.check for result in _missing(readers_key, Selection(checks=cheap, without=("custody",)))} <= before
+
+
+def _missing(root, selection):
+    run = run_gate(Gate(str(root), selection=selection))
+    return [result for result in run.results if result.status is Status.NOT_EVALUATED and gates(result, run.gate)]
 
 
 @pytest.mark.parametrize("check_id", SCRATCH)

@@ -35,6 +35,13 @@ def configure(parser: Parser) -> None:
     _repeatable(parser, "--check", "ID", "only this check")
     _repeatable(parser, "--tenant", "T", "only this tenant")
     _repeatable(parser, "--framework", "F", "only checks that map to it")
+    parser.add_argument(
+        "--without",
+        choices=catalogue.NEEDS,
+        action="append",
+        default=[],
+        help="leave out the checks that need it, such as custody (keys/ and the audit log) in a clone (repeatable)",
+    )
     parser.add_argument("--gate", choices=_LEVELS, default="high", help="fail at this severity (default: high)")
     parser.add_argument("--report-level", choices=_LEVELS, default="info", help="report from this severity on")
     parser.add_argument("--profile", default="", help="development, production or strict (default: by environment)")
@@ -96,7 +103,12 @@ def _gate(args: Arguments) -> gates.Gate:
         source=args.source,
         profile=args.profile,
         tenants=tuple(args.tenant),
-        selection=Selection(tuple(args.suite), tuple(name.upper() for name in args.check), tuple(args.framework)),
+        selection=Selection(
+            suites=tuple(args.suite),
+            checks=tuple(name.upper() for name in args.check),
+            frameworks=tuple(args.framework),
+            without=tuple(args.without),
+        ),
         level=Severity(args.gate),
         report_level=Severity(args.report_level),
         report_dir=args.report_dir,

@@ -55,5 +55,6 @@ def _facts(check: Check) -> list[tuple[str, str]]:
         ("why", check.rationale),
         ("looks at", check.looks_at),
         ("passes when", check.pass_when),
+        ("needs", ", ".join(check.needs) or "nothing but the store"),
         ("fix", check.command or check.remediation),
     ]
