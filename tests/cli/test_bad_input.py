@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import subprocess
 import sys
@@ -166,6 +167,53 @@ HALF_READABLE = {
 def test_a_dotenv_file_that_could_be_read_in_part(text, shell):
     (shell / "half.env").write_text(text, encoding="utf-8")
     refused(shell, "sealproof seal acme half.env --remove", code=USAGE)
+
+
+STRAYS = {"a file": "touch secrets/tenants/stray", "a link": "ln -s /etc secrets/tenants/stray"}
+
+
+@pytest.mark.parametrize("make", STRAYS.values(), ids=STRAYS)
+def test_what_lies_among_the_tenants_and_is_none_stops_nobody(make, shell):
+    shell.type(make)
+    for command in ("sealproof list", "sealproof rotate --due", "sealproof rotate --status"):
+        answer = shell.run(command)
+        assert answer.code == 0, answer
+        assert "warning: secrets/tenants/stray is no directory, so it is no tenant" in answer.err
+    assert list(json.loads(shell.type("sealproof list --json"))["tenants"]) == [
+        {"tenant": tenant, "environments": ["development"]} for tenant in ("acme", "globex")
+    ]
+    answer = shell.run("sealproof check --check SEC-001")
+    assert "warning: secrets/tenants/stray is no directory" in answer.err
+    assert ("is not followed" in answer.out) == ("ln" in make)
+    doctor = shell.run("sealproof doctor")
+    assert "BAD  store secrets/tenants/stray: no directory, so it is no tenant" in doctor.out
+    assert doctor.code == REFUSED
+
+
+MISTAKES = {
+    "rotation.toml": ("x=[", "rotation.toml is no TOML"),
+    "manifest.toml": ("[harbor", "manifest.toml is no TOML"),
+    ".env.enc": ("cut", "acme/.env.enc"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_of_one_tenant_stops_no_other(name, shell):
+    text, said = MISTAKES[name]
+    (shell / "secrets/tenants/acme" / name).write_text(text, encoding="utf-8")
+    table = '[development.DB_PASSWORD]\ntarget = "none"\nevery_days = 0.000001\n'
+    (shell / "secrets/tenants/globex/rotation.toml").write_text(table, encoding="utf-8")
+    status = shell.run("sealproof rotate --status")
+    assert said in status.out
+    assert "globex/development/DB_PASSWORD  due" in status.out
+    due = shell.run("sealproof rotate --due")
+    assert "acme/development: FAILED: " in due.out
+    assert "globex/development/DB_PASSWORD: rotated" in due.out
+    assert due.code == status.code != 0
+
+
+def test_what_is_due_of_a_tenant_that_is_not_there_is_an_error(shell):
+    assert "has no tenant acne" in refused(shell, "sealproof rotate --due --tenant acne", code=USAGE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")

@@ -55,6 +55,14 @@ class Directory:
         except OSError as exc:
             raise unavailable(self.path, exc) from exc
 
+    def directories(self) -> list[str]:
+        """Return the names of the directories in it, sorted; a link to one is none. Raises FileUnavailable."""
+        try:
+            with os.scandir(self._fd) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except OSError as exc:
+            raise unavailable(self.path, exc) from exc
+
     def lock(self) -> None:
         """Hold this directory for this process alone until it is closed. Raises FileUnavailable."""
         from fcntl import LOCK_EX, flock  # noqa: PLC0415 - a plain load locks nothing

@@ -36,6 +36,8 @@ _RENEWED_MAX = 5  # values whose renewal is part of the command; of more, the na
 def ciphertext_at_rest(ctx: Context) -> Iterator[Finding]:
     """Yield one finding for the sealed file and one for each plain twin."""
     yield from _plain_twins(ctx)
+    if _is_first(ctx):
+        yield from _links(ctx)
     view = ctx.tenant
     ctx.saw(view.path, view.sealed)
     try:
@@ -64,6 +66,15 @@ def _plain_twins(ctx: Context) -> Iterator[Finding]:
             continue
         if found is not None:
             yield _told(ctx, found)
+
+
+def _links(ctx: Context) -> Iterator[Finding]:
+    """Yield a finding for each link where a tenant would be: what it leads to is entered by nobody."""
+    for name in ctx.target.custodian.store.strays():
+        path = os.path.join(ctx.target.root, "tenants", name)
+        if os.path.islink(path):
+            reason = "a symbolic link, which is not followed: what a tenant of that name holds was not looked at"
+            yield not_evaluated(f"tenants/{name}", reason, fix=f"ls -la {shlex.quote(path)}")
 
 
 def _is_first(ctx: Context) -> bool:

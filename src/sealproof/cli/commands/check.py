@@ -14,6 +14,7 @@ from sealproof.checks import evidence
 from sealproof.checks import gate as gates
 from sealproof.checks.runner import Selection
 from sealproof.cli import arguments, console
+from sealproof.cli.everywhere import say_strays
 from sealproof.cli.progress import Progress
 from sealproof.compliance import catalogue
 from sealproof.errors import CallerError
@@ -66,6 +67,7 @@ def run(args: Arguments) -> int:
     """Run the gate and say what it found."""
     gate = _gate(args)
     evidence.require_place(gate)
+    say_strays(args.root)
     with Progress("checking") as progress:
         outcome = gates.run_gate(
             gate, progress=lambda total, result: progress.advance(total, f"{result.check}[{result.scope}]")

@@ -24,6 +24,7 @@ from sealproof.vault.access import AccessControl
 from sealproof.vault.foundation import work_tree
 from sealproof.vault.journal import Journal
 from sealproof.vault.settings_file import settings_of
+from sealproof.vault.store.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,7 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
         yield False, f"store {args.root}: {error.message} (hint: {error.hint})"
         return
     yield True, f"store {args.root}: readable, settings valid"
+    yield from _strays(args.root)
     try:
         handed_over = key_was_handed_over()
     except SealproofError as error:
@@ -84,6 +86,15 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
         yield from _unfinished(args.root)
     if work_tree(args.root) is not None:
         yield _driver(args.root)
+
+
+def _strays(root: str) -> Iterator[tuple[bool, str]]:
+    try:
+        for name in LocalStore(root).strays():
+            path = f"{root}/tenants/{name}"
+            yield False, f"store {path}: no directory, so it is no tenant (hint: ls -la {path})"
+    except SealproofError as error:
+        yield False, f"store {root}/tenants: {error.message} (hint: {error.hint})"
 
 
 def _policy(root: str) -> tuple[bool, str]:

@@ -6,6 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
+from sealproof.cli.everywhere import places
+from sealproof.cli.exits import OK, exit_code_of
 from sealproof.vault.custodian import Custodian
 
 if TYPE_CHECKING:
@@ -25,15 +27,21 @@ def run(args: Arguments) -> int:
 
 
 def _tenants(args: Arguments) -> int:
-    store = Custodian(args.root).store
-    found = {tenant: store.environments(tenant) for tenant in store.tenants()}
+    found: dict[str, list[str]] = {tenant: [] for tenant in Custodian(args.root).store.tenants()}
+    codes = [OK]
+    for place in places(args.root):
+        if place.error is not None:
+            console.error(place.error)
+            codes.append(exit_code_of(place.error))
+        else:
+            found[place.tenant].append(place.environment)
     if args.json:
-        console.answer_json({"tenants": [{"tenant": name, "environments": places} for name, places in found.items()]})
+        console.answer_json({"tenants": [{"tenant": name, "environments": known} for name, known in found.items()]})
     else:
-        console.table(("TENANT", "ENVIRONMENTS"), [(name, ", ".join(places)) for name, places in found.items()])
+        console.table(("TENANT", "ENVIRONMENTS"), [(name, ", ".join(known)) for name, known in found.items()])
         if not found:
             console.say("no tenant yet: sealproof seal TENANT FILE")
-    return 0
+    return max(codes)
 
 
 def _secrets(args: Arguments) -> int:

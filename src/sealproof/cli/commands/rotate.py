@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
+from sealproof.cli.everywhere import Place, places
 from sealproof.cli.exits import OK, REFUSED, exit_code_of
 from sealproof.cli.value_input import read_value
 from sealproof.errors import CallerError, RotationRefused, SealproofError
@@ -31,6 +32,8 @@ from sealproof.rotation.strategies import Strategy
 from sealproof.vault.store.local import LocalStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sealproof.cli.arguments import Arguments, Parser
 
 _WORDS = {
@@ -90,24 +93,29 @@ def run(args: Arguments) -> int:
 
 
 def _due(args: Arguments) -> list[Outcome]:
-    store = LocalStore(args.root)
     outcomes: list[Outcome] = []
-    for tenant in [args.tenant] if args.tenant else store.tenants():
-        for environment in [arguments.environment_of(args)] if args.environment else store.environments(tenant):
-            outcomes += _due_in(args, tenant, environment)
+    for place in _places(args):
+        try:
+            outcomes += _due_in(args, place)
+        except SealproofError as exc:
+            outcomes.append(Outcome(str(place), "failed", exc.message, error=exc))
     return outcomes
 
 
-def _due_in(args: Arguments, tenant: str, environment: str) -> list[Outcome]:
-    """Rotate what is due in one file. What is wrong with one tenant does not stop the others."""
-    scheduler = AutoRotationScheduler(tenant, environment=environment, root=args.root)
+def _places(args: Arguments) -> Iterator[Place]:
+    return places(args.root, args.tenant, arguments.environment_of(args) if args.environment else "")
+
+
+def _due_in(args: Arguments, place: Place) -> list[Outcome]:
+    """Rotate what is due in one file."""
+    if place.error is not None:
+        raise place.error
+    scheduler = AutoRotationScheduler(place.tenant, environment=place.environment, root=args.root)
     try:
         found = asyncio.run(scheduler.run_due(wait=False))
-    except SealproofError as exc:
-        return [Outcome(f"{tenant}/{environment}", "failed", exc.message, error=exc)]
     finally:
         scheduler.close()
-    return [one._replace(name=f"{tenant}/{environment}/{one.name}") for one in found]
+    return [one._replace(name=f"{place}/{one.name}") for one in found]
 
 
 def _one(args: Arguments) -> Outcome:
@@ -157,29 +165,43 @@ def _due_version(args: Arguments, manager: AdvancedSecretManager) -> int | None:
 
 
 def _status(args: Arguments) -> int:
-    store = LocalStore(args.root)
     rows: list[list[str]] = []
-    for tenant in [args.tenant] if args.tenant else store.tenants():
-        for environment in [arguments.environment_of(args)] if args.environment else store.environments(tenant):
-            manager = AdvancedSecretManager(tenant, environment=environment, root=args.root)
-            engine = manager.engine()
-            underway = {one.scope.rpartition("/")[2]: one for one in engine.underway()}
-            for name, one in underway.items():
-                place = f"{tenant}/{environment}/{name}"
-                rows.append([place, state_of(one).value, one.text("strategy"), engine.standing(one)])
-            configuration = Configuration(manager.custodian, tenant)
-            for due in Schedule(manager.custodian, tenant).due(environment, configuration):
-                if due.name not in underway:
-                    state = "due" if due.at <= time.time() else f"on {_day(due.at)}"
-                    why = "by hand: rotation.toml names no target" if is_by_hand(due, configuration) else ""
-                    rows.append([f"{tenant}/{environment}/{due.name}", state, "", why])
-            manager.close()
+    codes = [OK]
+    for place in _places(args):
+        try:
+            rows += _standing(args, place)
+        except SealproofError as exc:
+            rows.append([str(place), _WORDS["failed"], "", exc.message])
+            codes.append(exit_code_of(exc))
     keys = ("secret", "state", "strategy", "why")
     if args.json:
         console.answer_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
         console.table(keys, rows)
-    return OK
+    return max(codes)
+
+
+def _standing(args: Arguments, place: Place) -> list[list[str]]:
+    """Return what is under way in one file, and what is due when."""
+    if place.error is not None:
+        raise place.error
+    manager = AdvancedSecretManager(place.tenant, environment=place.environment, root=args.root)
+    try:
+        engine = manager.engine()
+        underway = {one.scope.rpartition("/")[2]: one for one in engine.underway()}
+        rows = [
+            [f"{place}/{name}", state_of(one).value, one.text("strategy"), engine.standing(one)]
+            for name, one in underway.items()
+        ]
+        configuration = Configuration(manager.custodian, place.tenant)
+        for due in Schedule(manager.custodian, place.tenant).due(place.environment, configuration):
+            if due.name not in underway:
+                state = "due" if due.at <= time.time() else f"on {_day(due.at)}"
+                why = "by hand: rotation.toml names no target" if is_by_hand(due, configuration) else ""
+                rows.append([f"{place}/{due.name}", state, "", why])
+    finally:
+        manager.close()
+    return rows
 
 
 def _manager(args: Arguments) -> AdvancedSecretManager:

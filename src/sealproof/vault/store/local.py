@@ -30,13 +30,12 @@ class LocalStore:
         return open_root(self.root)
 
     def tenants(self) -> list[str]:
-        """Return the tenants, sorted. A name outside the grammar is no tenant."""
-        with self.open() as root:
-            tenants = root.enter("tenants")
-            if tenants is None:
-                return []
-            with tenants:
-                return [name for name in tenants.names() if is_tenant(name)]
+        """Return the tenants, sorted. A name outside the grammar is no tenant, nor is a file or a link."""
+        return self._among_tenants(Directory.directories)
+
+    def strays(self) -> list[str]:
+        """Return what bears a tenant's name and is no directory, sorted: nobody looks at what it holds or leads to."""
+        return sorted(set(self._among_tenants(Directory.names)) - set(self.tenants()))
 
     def environments(self, tenant: str) -> list[str]:
         """Return the environments that `tenant` has a file for, sorted."""
@@ -88,6 +87,14 @@ class LocalStore:
             after = change(before)
             if after != before:
                 directory.replace(name, after, mode=_MODE)
+
+    def _among_tenants(self, names: Callable[[Directory], list[str]]) -> list[str]:
+        with self.open() as root:
+            tenants = root.enter("tenants")
+            if tenants is None:
+                return []
+            with tenants:
+                return [name for name in names(tenants) if is_tenant(name)]
 
     def tenant_directory(self, tenant: str) -> AbstractContextManager[Directory]:
         """Open the tenant's directory, made if there was none."""
