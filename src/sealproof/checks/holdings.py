@@ -16,14 +16,14 @@ from sealproof.checks.tenant import NoEvidence
 from sealproof.envelope import cipher
 from sealproof.envelope.grammar import is_tenant
 from sealproof.envelope.parse import Envelope, parse
-from sealproof.errors import KeyMissing, SealproofError
+from sealproof.errors import SealproofError
 from sealproof.findings import Finding, not_evaluated
-from sealproof.loader.files import open_root
 from sealproof.loader.storekeys import master_of, proved_owner
 from sealproof.loader.tenant import file_name
 from sealproof.signing import SEED_BYTES, SigningKey, public_from_pem
 from sealproof.vault.audit.names import read_key
 from sealproof.vault.keys.keyring import tenants_of
+from sealproof.vault.keys_directory import keys_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,14 +95,8 @@ def may_name(target: Target, tenant: str) -> bool:
 def keyring_of(root: str) -> Iterator[Directory]:
     """Open a store's `keys/`. Raises NoEvidence if there is none, or if it is not private."""
     try:
-        with open_root(root) as directory:
-            keys = directory.enter("keys")
-            if keys is None:
-                message = f"{root} has no keys/"
-                raise KeyMissing(message, hint="run this where the store's keys are kept")
-            with keys:
-                keys.check_private()
-                yield keys
+        with keys_directory(root, "") as keys:
+            yield keys
     except SealproofError as exc:
         message = f"the store's keys cannot be read: {exc.message}"
         raise NoEvidence(message, hint=exc.hint) from exc

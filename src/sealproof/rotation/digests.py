@@ -11,11 +11,12 @@ from hmac import compare_digest, digest
 from typing import TYPE_CHECKING
 
 from sealproof.envelope.grammar import KEY_BYTES, decode_exactly, encode, frame
-from sealproof.errors import KeyMissing, MalformedFile
-from sealproof.loader.files import Directory, open_root
+from sealproof.errors import MalformedFile
+from sealproof.vault.keys_directory import keys_directory
 
 if TYPE_CHECKING:
     from sealproof.envelope.cipher import Random
+    from sealproof.loader.files import Directory
     from sealproof.loader.secret import Secret
 
 FILE_NAME = "digest.key"
@@ -46,18 +47,12 @@ class ValueDigests:
 
 def digests_of(root: str, tenant: str, environment: str, *, random: Random = os.urandom) -> ValueDigests:
     """Return the digests of a store, its key made on first use. Raises KeyMissing without `keys/`."""
-    with open_root(root) as directory:
-        keys = directory.enter("keys")
-        if keys is None:
-            message = f"{root} has no keys/, where values are compared"
-            raise KeyMissing(message, hint="work where the store was made, or restore keys/ from its backup")
-        with keys:
-            keys.check_private()
-            keys.lock()
-            key = read_key(keys)
-            if key is None:
-                key = random(KEY_BYTES)
-                keys.replace(FILE_NAME, f"{encode(key)}\n".encode())
+    with keys_directory(root, ", where values are compared") as keys:
+        keys.lock()
+        key = read_key(keys)
+        if key is None:
+            key = random(KEY_BYTES)
+            keys.replace(FILE_NAME, f"{encode(key)}\n".encode())
     return ValueDigests(key, tenant, environment)
 
 
