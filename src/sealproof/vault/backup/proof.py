@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sealproof.vault.backup.opening import Container
     from sealproof.vault.custodian import Custodian
 
-BESIDE = ("manifest.toml", ".env.example")
 BESIDE_MAX = 4 * 1024 * 1024  # bytes
 _WRITERS = ("writer", "former-writer")  # a roll keeps what signed before, and older backups are by its hand
 
@@ -95,7 +94,7 @@ class Proof:
                 if is_foreign:
                     proved.foreign.append(f"{unlocked.envelope.tenant}/{unlocked.envelope.environment}")
                 self._anew.rehearse(unlocked, foreign=is_foreign)
-            elif is_beside(entry.path):
+            else:  # what describes its secrets: `has_place` lets nothing else be of a tenant
                 _, tenant, name = entry.path.split("/")
                 entry.read(BESIDE_MAX)
                 self._custodian.store.read_beside(tenant, name, limit=BESIDE_MAX)
@@ -124,11 +123,6 @@ class Proof:
 def is_of(path: str, tenants: set[str]) -> bool:
     """Tell whether a path of a container is a file of one of `tenants`."""
     return path.startswith("tenants/") and path.split("/")[1] in tenants
-
-
-def is_beside(path: str) -> bool:
-    """Tell whether a path of a tenant's directory is what describes its secrets."""
-    return path.rpartition("/")[2] in BESIDE
 
 
 def check_same(unlocked: Unlocked, wanted: list[Sealed]) -> None:

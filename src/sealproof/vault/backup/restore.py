@@ -23,7 +23,7 @@ from sealproof.vault.backup.anew import Anew, readable
 from sealproof.vault.backup.create import scope_name
 from sealproof.vault.backup.header import WHOLE_STORE
 from sealproof.vault.backup.opening import container, sealed_file
-from sealproof.vault.backup.proof import BESIDE_MAX, Proof, check_same, is_beside, is_of
+from sealproof.vault.backup.proof import BESIDE_MAX, Proof, check_same, is_of
 from sealproof.vault.keys.holds import alone
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Restore:
                 check_same(unlocked, proved.wanted)
                 done.append(self._write(operation, unlocked, proved, anew, written))
                 self._advance(done[-1].scope)
-            elif is_beside(entry.path):
+            else:
                 self._beside(operation, entry)
 
         try:

@@ -7,7 +7,7 @@ the old key opens old copies until it is destroyed.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from sealproof.errors import CallerError, Changed, GraceNotOver, OperationUnderWay
@@ -118,16 +118,16 @@ class Epochs:
         return change
 
     def _seal(self, key: EpochKey) -> Change:
-        for left in reversed(range(_TRIES)):
-            unlocked = self._custodian.open(key.tenant, key.environment)
-            if unlocked.envelope.epoch >= key.epoch:
-                return Change(unlocked.envelope, unlocked.envelope)
-            try:
-                return self._custodian.reseal(unlocked, key)
-            except Changed:
-                if not left:
-                    raise
-        raise AssertionError(key)
+        for _ in range(_TRIES - 1):
+            with suppress(Changed):
+                return self._seal_once(key)
+        return self._seal_once(key)
+
+    def _seal_once(self, key: EpochKey) -> Change:
+        unlocked = self._custodian.open(key.tenant, key.environment)
+        if unlocked.envelope.epoch >= key.epoch:
+            return Change(unlocked.envelope, unlocked.envelope)
+        return self._custodian.reseal(unlocked, key)
 
     def _condemn(self, tenant: str, environment: str, *, despite_grace: bool) -> Operation | None:
         scope = f"{tenant}/{environment}"

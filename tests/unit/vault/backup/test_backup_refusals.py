@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
 from sealproof.cli.main import dispatch
-from sealproof.envelope.grammar import INTEGER_MAX
+from sealproof.envelope.grammar import FILE_MAX, INTEGER_MAX
 from sealproof.envelope.keyfile import KeyLine
 from sealproof.errors import (
     DataError,
@@ -22,10 +23,16 @@ from sealproof.errors import (
 )
 from sealproof.loader.keys import forget_keys
 from sealproof.vault.backup import create as creating
+from sealproof.vault.backup import header as headers
 from sealproof.vault.backup.create import CREATE, create
-from sealproof.vault.backup.opening import verify
+from sealproof.vault.backup.entries import MANIFEST
+from sealproof.vault.backup.opening import container, verify
+from sealproof.vault.backup.rebuild import rebuild
 from sealproof.vault.backup.restore import RESTORE, Restore
+from sealproof.vault.backup.shelf import Shelf
+from sealproof.vault.backup.stagedkeys import StagedKeys
 from sealproof.vault.custodian import Custodian
+from sealproof.vault.journal import nothing
 from sealproof.vault.keys.erasure import Erasure
 from sealproof.vault.keys.life import KeyLife
 from sealproof.vault.keys.master import MasterRotation
@@ -221,3 +228,86 @@ def test_key_lines_have_one_name(place, custodian, identity, name):
     path = put(place / "it.spbak", "acme", files | {f"key-lines/{name}": files["key-lines/acme.production.key"]})
     with pytest.raises(EvidenceRejected, match="has no place in a backup of acme"):
         Restore(custodian).restore(path, identity, older=True)
+
+
+def test_a_sealed_file_over_the_limit_stops_a_backup(place, root, custodian):
+    os.truncate(root / "tenants/acme/.env.production.enc", FILE_MAX + 1)
+    with pytest.raises(UnsafeFile, match="over the limit"):
+        create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
+    assert not (place / "it.spbak").exists()
+
+
+def test_a_disk_that_gives_back_another_header_is_said(place, custodian, monkeypatch):
+    """The payload proves itself; only the digest of what was written tells of the header."""
+    fsync = os.fsync
+
+    def lying(fd):
+        fsync(fd)
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(f"{place}/.it.spbak"):
+            os.pwrite(fd, b"X", 40)
+
+    monkeypatch.setattr(creating.os, "fsync", lying)
+    with pytest.raises(FileUnavailable, match="did not read back as written"):
+        create(custodian, "acme", offline(), directory=str(place), name="it.spbak")
+    assert not (place / "it.spbak").exists()
+    assert custodian.keyring.journal.unfinished() == []
+
+
+def test_a_container_that_the_disk_does_not_give_is_said(place, identity, monkeypatch):
+    def refuse(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", refuse)
+    with pytest.raises(FileUnavailable, match="input/output error"):
+        verify(str(place / "acme.spbak"), identity, now=NOW)
+
+
+def test_a_container_may_be_looked_through_without_reading_its_files(place, identity):
+    with container(str(place / "acme.spbak")) as found:
+        paths = [entry.path for entry in found.entries(headers.unlock(found.header, identity))]
+    assert paths[-1] == MANIFEST
+    assert "key-lines/acme.production.key" in paths
+
+
+def test_a_store_is_not_built_where_there_is_no_room_for_one(place, identity, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for target in ("none/rebuilt", "file"):
+        with pytest.raises(FileUnavailable):
+            rebuild(str(place / "store.spbak"), identity, str(tmp_path / target), clock=lambda: NOW, reached=nothing)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_pinned_generation_that_is_no_number_keeps_nobody_from_restoring(place, root, identity, opens, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setenv("SEALPROOF_MIN_GENERATION", "nonsense")
+        done = Restore(Custodian(str(root))).restore(str(place / "acme.spbak"), identity)
+    assert {one.generation for one in done} == {2}
+    opens(root)
+
+
+def test_a_backup_without_its_keys_opens_nothing_and_says_so(place, root, custodian, identity):
+    files = {name: file for name, file in plain_files(place / "acme.spbak").items() if not name.startswith("key-")}
+    path = put(place / "it.spbak", "acme", files)
+    assert sorted(verify(path, identity, now=NOW).sealed_off) == ["acme/development", "acme/production"]
+    with pytest.raises(KeyMissing, match="need the passphrase"):
+        Restore(custodian).restore(path, identity, older=True)
+    assert custodian.keyring.journal.history(RESTORE) == []
+
+
+def test_a_tenant_without_a_log_is_backed_up_too(place, root, custodian, identity):
+    shutil.rmtree(root / "audit")
+    made = create(custodian, "globex", offline(), directory=str(place), name="it.spbak")
+    assert not [path for path in made.manifest.files if path.startswith("audit/")]
+    verify(made.path, identity, now=NOW)
+
+
+def test_staged_keys_show_nothing(place, identity):
+    keys = StagedKeys()
+    with container(str(place / "acme.spbak")) as found:
+        found.each(headers.unlock(found.header, identity), keys.take)
+    assert repr(keys) == "StagedKeys(…)"
+
+
+def test_nothing_is_pruned_where_all_is_kept(place):
+    assert Shelf(str(place)).prune("acme", count=5, days=9999, now=NOW) == []
+    assert (place / "acme.spbak").exists()

@@ -23,6 +23,7 @@ from sealproof.vault.custodian import Custodian
 from sealproof.vault.keys import erasure, master
 from sealproof.vault.keys.epochs import Epochs
 from sealproof.vault.keys.erasure import Erasure
+from sealproof.vault.keys.ledger import read_ledger
 from sealproof.vault.keys.life import KeyLife
 from sealproof.vault.keys.master import ROTATE, MasterRotation
 from sealproof.vault.keys.signers import Signers
@@ -206,3 +207,43 @@ def test_a_master_that_is_in_force_is_not_given_up_by_a_disk_that_did_not_confir
     KeyLife(custodian, subject="user:tester").resume(operation)
     assert not list((store / "keys").rglob("*.next"))
     assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+
+
+def test_a_random_master_behind_the_flip_is_finished_by_the_same_command(store):
+    def stop(point):
+        if point == "master.rotate:drop:before":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        MasterRotation(Custodian(str(store), reached=stop).keyring).rotate()
+    before = (store / "keys/master.key").read_bytes()
+    assert MasterRotation(Custodian(str(store)).keyring).rotate() == 2
+    assert (store / "keys/master.key").read_bytes() == before
+    assert Custodian(str(store)).keyring.journal.unfinished() == []
+
+
+def test_a_tenant_that_is_erased_while_the_master_changes_stays_erased(store, custodian):
+    def erase(_, tenant):
+        if tenant == "acme":
+            Erasure(Custodian(str(store)), subject="user:tester").erase("globex")
+
+    assert MasterRotation(custodian.keyring, advance=erase).rotate() == 1
+    forget_keys()
+    assert Custodian(str(store)).keyring.tenants() == ["acme"]
+    assert Custodian(str(store)).open("acme", "production").values() == PRODUCTION
+
+
+def test_keys_without_a_tenant_or_a_signer_are_listed_as_they_are(tmp_path):
+    (tmp_path / "keys").mkdir(mode=0o700)
+    custodian = Custodian(str(tmp_path))
+    assert custodian.keyring.tenants() == []
+    ledger = read_ledger(custodian)
+    assert ledger.keys == ()
+    assert [problem.ref for problem in ledger.problems] == ["master"]
+
+
+def test_a_roll_knows_whose_key_files_were_handed_out(store, custodian, tmp_path, capsys):
+    words = ["key", "export", "acme", "--environment", "production", "--output", str(tmp_path / "host.key")]
+    assert dispatch([*words, "--root", str(store)]) == 0
+    capsys.readouterr()
+    assert Signers(custodian).exported() == ["acme/production"]
