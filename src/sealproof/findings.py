@@ -206,6 +206,43 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedFramework:
+    """A framework of a store's own, as its overlay states it."""
+
+    id: str
+    title: str
+    edition: str
+    publisher: str
+    controls: tuple[tuple[str, str], ...]
+    """Each control's id and title."""
+    outside: tuple[str, ...]
+    """What it asks that software cannot show."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedMapping:
+    """Further controls of one framework that a check gives evidence for, as a store's overlay states it."""
+
+    check: str
+    framework: str
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What a store's overlay adds to the catalogue (`sealproof.compliance.additions`)."""
+
+    frameworks: tuple[AddedFramework, ...] = ()
+    mappings: tuple[AddedMapping, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.frameworks or self.mappings)
+
+
+NOTHING_ADDED = Additions()
+
+
+@dataclass(frozen=True, slots=True)
 class Shard:
     """Which part of a plan a run looked at, so that the parts can be held against the whole."""
 
@@ -290,6 +327,8 @@ class RunResult:
     """The id of the framework that leads the report (`COMPLIANCE_LEVEL`); empty: none does."""
     waiver_file: str = ""
     """SHA-256 of the waiver file in hex; empty where there is none."""
+    additions: Additions = NOTHING_ADDED
+    """What the store's overlay adds to the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,3 +184,15 @@ def _counting(original, made):
         original(self, target, scope)
 
     return init
+
+
+def test_a_framework_of_the_store_s_own_chooses_items(project):
+    (project.root / "overlay.toml").write_text(
+        '[frameworks.house]\ntitle = "House rules"\nedition = "1"\npublisher = "Acme"\noutside = ["people"]\n'
+        'controls = {"H-1" = "Sealed"}\n[mappings.SEC-001]\nhouse = ["H-1"]\n'
+    )
+    found = project.items("--secrets-compliance", "--secrets-framework", "house")
+    assert [line.rpartition("::")[2] for line in found if "SEC" in line] == ["SEC-001[acme]", "SEC-001[bravo]"]
+    project.plant_plain_twin("acme")
+    result = project.run("--secrets-compliance", "--secrets-framework", "house")
+    result.stdout.fnmatch_lines(["*House rules H-1*"])

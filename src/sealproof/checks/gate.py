@@ -17,7 +17,7 @@ from sealproof.checks.runner import Plan, Selection
 from sealproof.checks.shards import Part, part_of
 from sealproof.checks.target import Target, TargetSpec
 from sealproof.checks.waiving import counted
-from sealproof.compliance import catalogue, limits
+from sealproof.compliance import additions, catalogue, limits
 from sealproof.errors import ConfigurationError
 from sealproof.findings import CheckResult, RunResult, Severity, Shard, Verdict, verdict
 from sealproof.signing import sha256
@@ -78,6 +78,7 @@ class Gate:
                 tenants=self.tenants,
                 now=self.now,
                 overrides=limits.overrides(self.root, settings),
+                additions=additions.of_store(self.root),
                 waivers=self.waivers,
                 previous=evidence.predecessor_path(self)[0],
                 previous_key=self.previous_key,
@@ -145,6 +146,7 @@ def assemble(
         shard=shard,
         waivers=counted(target.waivers.all, results),
         waiver_file=target.waivers.digest,
+        additions=target.spec.additions,
     )
 
 

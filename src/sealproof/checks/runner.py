@@ -98,10 +98,10 @@ class Plan:
 def plan(target: Target, selection: Selection) -> Plan:
     """Return the items of a run, tenants' first, and every other check with the reason it is left out.
 
-    Raises CallerError on an unknown suite, check or framework, ConfigurationError on a waiver file that cannot be
-    understood, StoreNotFound, UnknownTenant.
+    Raises CallerError on an unknown suite, check or framework, ConfigurationError on a waiver file or an overlay that
+    cannot be understood, StoreNotFound, UnknownTenant.
     """
-    known = catalogue.load()
+    known = target.catalogue
     _ = target.waivers  # before anything runs: a waiver that nobody understands must not be ignored
     _check_names("suite", selection.suites, registry.SUITES)
     _check_names("check", selection.checks, known.checks)

@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sealproof.checks.waiving import WaiverFile
-from sealproof.compliance import profiles
+from sealproof.compliance import catalogue, profiles
+from sealproof.compliance.additions import extended
 from sealproof.errors import CallerError, UnknownTenant
-from sealproof.findings import Scope
+from sealproof.findings import NOTHING_ADDED, Additions, Scope
 from sealproof.loader.tenant import DEFAULT_ENVIRONMENT
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import work_tree
@@ -19,6 +20,7 @@ from sealproof.vault.foundation import work_tree
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sealproof.compliance.catalogue import Catalogue
     from sealproof.compliance.profiles import Profile
     from sealproof.vault.journal import Operation
     from sealproof.vault.keys.ledger import Ledger
@@ -47,6 +49,8 @@ class TargetSpec:
     """A file of public keys that may have signed it, beside the store's own report keys."""
     report_key: str = ""
     """The private key that this run signs with, where one was named."""
+    additions: Additions = NOTHING_ADDED
+    """What the store's overlay adds to the catalogue."""
 
 
 class Target:
@@ -64,6 +68,11 @@ class Target:
     def now(self) -> int:
         """Return the time to judge ages by, in unix seconds."""
         return int(time.time()) if self.spec.now is None else self.spec.now
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue, with what the store's overlay adds. Raises ConfigurationError if that does not fit."""
+        return extended(catalogue.load(), self.spec.additions)
 
     @cached_property
     def source(self) -> str:

@@ -17,7 +17,7 @@ from sealproof.compliance._frozen import FrozenMapping
 from sealproof.compliance._table import Table
 from sealproof.compliance.frameworks import Framework, Reach, parse_framework
 from sealproof.errors import ConfigurationError
-from sealproof.findings import Evidence, Severity
+from sealproof.findings import NOTHING_ADDED, Additions, Evidence, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +94,8 @@ class Catalogue:
     frameworks: Mapping[str, Framework]
     references: Mapping[str, str]
     """What a reference's short form stands for; a section number may follow it."""
+    added: Additions = NOTHING_ADDED
+    """What a store's overlay added to it."""
 
     def suite(self, name: str) -> tuple[Check, ...]:
         """Return the checks of one suite, in order.

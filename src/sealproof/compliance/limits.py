@@ -2,6 +2,8 @@
 
     overlay.toml        [limits] in the store's root: a parameter and a stricter value, each
 
+(The overlay's other tables add to the catalogue: `sealproof.compliance.additions`.)
+
 None of them can loosen anything. Whoever wants a looser limit writes a waiver, which somebody else approves.
 """
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 OVERLAY: Final = "overlay.toml"
 LEVELS: Final = ("GDPR", "SOC2", "HIPAA", "ISO27001", "NIST-CSF")
 _FILE_MAX: Final = 1024 * 1024  # bytes
+_ADDITIONS: Final = ("frameworks", "mappings")
 _AGED: Final = ("password", "token", "key", "connection")
 
 
@@ -62,19 +65,30 @@ def overlay(root: str) -> Mapping[str, int]:
 
     Raises ConfigurationError on an unknown parameter, a value that would loosen a limit, or a file that is no TOML.
     """
+    file = overlay_table(root)
+    if file is None:
+        return {}
+    found = _limits(file.optional_table("limits"))
+    for name in _ADDITIONS:  # which `sealproof.compliance.additions` judges
+        file.optional_table(name)
+    file.done()
+    return found
+
+
+def overlay_table(root: str) -> Table | None:
+    """Return the store's overlay as it is written, not yet judged; None where there is no such file.
+
+    Raises ConfigurationError if it is no TOML.
+    """
     with open_root(root) as store:
         text = store.read(OVERLAY, limit=_FILE_MAX, private=False)
     if text is None:
-        return {}
+        return None
     try:
-        tables = tomllib.loads(text.decode())
+        return Table(OVERLAY, tomllib.loads(text.decode()))
     except (ValueError, RecursionError) as exc:
         message = f"{OVERLAY} is no TOML: {exc}"
         raise ConfigurationError(message, hint="see the line named above", names=(OVERLAY,)) from exc
-    file = Table(OVERLAY, tables)
-    found = _limits(file.table("limits"))
-    file.done()
-    return found
 
 
 def overrides(root: str, settings: Settings) -> dict[str, int]:

@@ -33,7 +33,7 @@ PROFILES = ("development", "production", "strict")
 _SEVERAL: dict[str, tuple[tuple[str, ...] | None, str]] = {
     "suite": (tuple(SUITES), "look only at this suite"),
     "tenant": (None, "look only at this tenant"),
-    "framework": (FRAMEWORKS, "only checks that map to a control of this framework"),
+    "framework": (None, f"only checks that map to a control of it: {', '.join(FRAMEWORKS)}, or the store's own"),
     "without": (NEEDS, "leave out the checks that need it, such as custody (keys/ and the audit log) in a clone"),
 }
 _SINGLE: dict[str, tuple[tuple[str, ...] | None, str]] = {

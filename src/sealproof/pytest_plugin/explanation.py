@@ -14,21 +14,22 @@ from sealproof.findings import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sealproof.compliance.catalogue import Catalogue
     from sealproof.findings import CheckResult, Finding
 
 _SHOWN = 20  # findings of one item before they are only counted
 _HEADINGS = {Status.NOT_EVALUATED: "not evaluated: ", Status.ERROR: "the check broke: "}
 
 
-def explain(result: CheckResult, frameworks: Sequence[str]) -> str:
-    """Return the whole text of a failing item; its first line is the summary's."""
+def explain(result: CheckResult, known: Catalogue, frameworks: Sequence[str]) -> str:
+    """Return the whole text of a failing item, with its controls in `known`; its first line is the summary's."""
     findings = [finding for finding in result.findings if finding.status is result.status]
     lines = [headline(result), ""]
     for finding in findings[:_SHOWN]:
         lines += [*_finding(finding), ""]
     if len(findings) > _SHOWN:
         lines += [f"and {len(findings) - _SHOWN} more; `--secrets-report-dir DIR` lists all of them", ""]
-    lines += [f"controls   {control}" for control in _controls(result, frameworks)]
+    lines += [f"controls   {control}" for control in _controls(result, known, frameworks)]
     lines.append(f"more       sealproof explain {result.check}")
     return "\n".join(lines)
 
@@ -75,8 +76,7 @@ def _finding(finding: Finding) -> Iterator[str]:
             yield f"  {name:8} {visible(text)}"
 
 
-def _controls(result: CheckResult, frameworks: Sequence[str]) -> Iterator[str]:
-    known = catalogue.load()
+def _controls(result: CheckResult, known: Catalogue, frameworks: Sequence[str]) -> Iterator[str]:
     for framework, controls in known.checks[result.check].mappings.items():
         if controls and (not frameworks or framework in frameworks):
             yield f"{known.frameworks[framework].title} {', '.join(controls)}"

@@ -85,7 +85,7 @@ class SecretsCheck(pytest.Item):
         self.result = result = self._examined()
         gate = self.examiner.gate
         if gates(result, gate.level) is not ExitCode.OK:
-            raise GateNotMet(explain(result, gate.selection.frameworks))
+            raise GateNotMet(explain(result, self.examiner.target.catalogue, gate.selection.frameworks))
         if result.status is Status.FAIL:
             if result.severity.at_least(gate.report_level):
                 self._warn(below_the_gate(result))

@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sealproof.errors import UnknownTenant
-from sealproof.findings import Finding, NotRun
+from sealproof.findings import NOTHING_ADDED, Additions, Finding, NotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sealproof.findings import CheckResult, RunResult
 
@@ -52,6 +52,7 @@ def edition(run: RunResult, tenant: str) -> RunResult:
             waiver for waiver in run.waivers if waiver.scope.tenant == tenant and not others.in_any(_texts(waiver))
         ),
         edition=tenant,
+        additions=NOTHING_ADDED if others.in_any(_added_texts(run.additions)) else run.additions,
     )
 
 
@@ -89,6 +90,13 @@ def _finding(finding: Finding, others: _Others) -> Finding:
         return finding
     resource = ELSEWHERE if others.in_text(finding.resource) else finding.resource
     return Finding(finding.status, resource, WITHHELD, severity=finding.severity)
+
+
+def _added_texts(added: Additions) -> Iterator[str]:
+    for framework in added.frameworks:
+        yield from (framework.id, framework.title, framework.edition, framework.publisher, *framework.outside)
+        for control in framework.controls:
+            yield from control
 
 
 def _texts(waiver: object) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from sealproof.compliance.additions import extended
 from sealproof.reports import attestation, controls, html, junit, oscal, results, sarif, summary, testresult
 from sealproof.signing import sha256
 
@@ -70,6 +71,7 @@ def is_ours(name: str) -> bool:
 
 def render_all(run: RunResult, catalogue: Catalogue, *, signer: str) -> dict[str, bytes]:
     """Return every file of a report that the results render to, by name; the page of a fleet is several."""
+    catalogue = extended(catalogue, run.additions)
     source = results.encode(run, catalogue)
     files = {results.NAME: source} | html.pages(run, catalogue, signer=signer, digest=sha256(source).hex())
     others = {name: render for name, render in RENDERERS.items() if name not in files}
@@ -78,4 +80,4 @@ def render_all(run: RunResult, catalogue: Catalogue, *, signer: str) -> dict[str
 
 def render_one(name: str, run: RunResult, catalogue: Catalogue) -> bytes:
     """Return one file of a report by its name, unsigned."""
-    return RENDERERS[name](run, catalogue, signer="")
+    return RENDERERS[name](run, extended(catalogue, run.additions), signer="")

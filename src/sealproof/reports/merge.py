@@ -38,6 +38,7 @@ _SAME: Final[tuple[tuple[str, Callable[[RunResult], object]], ...]] = (
     ("tenants", lambda run: run.tenants),
     ("frameworks", lambda run: run.frameworks),
     ("leading framework", lambda run: run.lead),
+    ("overlay", lambda run: run.additions),
     ("waiver file", lambda run: run.waiver_file),
     ("list of checks left out", lambda run: run.not_run),
 )

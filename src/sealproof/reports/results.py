@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealproof.compliance import catalogue as shipped
+from sealproof.compliance.additions import extended
 from sealproof.errors import EvidenceRejected
 from sealproof.findings import (
     Age,
@@ -28,6 +29,7 @@ from sealproof.findings import (
     Verdict,
     verdict,
 )
+from sealproof.reports._additions import additions_from, additions_to_dict
 from sealproof.reports._lineage import history_from, lineage_to_dict, parts_from, shard_from
 from sealproof.reports._reader import HEX_DIGEST, Node, parse
 from sealproof.reports._times import stamp
@@ -57,7 +59,7 @@ _RESULT = (
 _RUN = (
     *("id", "number", "previous", "profile", "gate", "report_level", "started", "ended"),
     *("frameworks", "tenants", "rollback", "notes", "waivers", "waiver_file", "lead"),
-    *("history", "shard", "parts", "edition"),
+    *("history", "shard", "parts", "edition", "additions"),
 )
 
 
@@ -75,9 +77,10 @@ def encode(run: RunResult, catalogue: Catalogue | None = None) -> bytes:
     A text that UTF-8 cannot hold (a lone surrogate out of a file name) is written as its escape, and so are
     the control characters that JSON would leave as they are: a terminal obeys them.
 
-    Raises EvidenceRejected if a result is of a check that the catalogue does not have.
+    Raises EvidenceRejected if a result is of a check that the catalogue does not have, ConfigurationError on
+    additions that do not fit it.
     """
-    known = shipped.load() if catalogue is None else catalogue
+    known = extended(shipped.load() if catalogue is None else catalogue, run.additions)
     document = {
         "schema": SCHEMA,
         "tool": {"name": TOOL, "version": run.tool_version},
@@ -141,6 +144,7 @@ def read(data: bytes) -> Document:
         waivers=tuple(waiver_from(node) for node in run["waivers"].items()),
         lead=run["lead"].text(),
         waiver_file=run["waiver_file"].text(HEX_DIGEST),
+        additions=additions_from(run["additions"]),
     )
     return Document(decoded, verdict_from(fields["verdict"]))
 
@@ -177,6 +181,7 @@ def _run_fields(run: RunResult) -> dict[str, object]:
         "waivers": [waiver_to_dict(waiver) for waiver in run.waivers],
         "waiver_file": run.waiver_file,
         "lead": run.lead,
+        "additions": additions_to_dict(run.additions),
     } | lineage_to_dict(run)
 
 

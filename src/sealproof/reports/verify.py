@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sealproof.compliance import catalogue as shipped
-from sealproof.errors import EvidenceRejected
+from sealproof.errors import ConfigurationError, EvidenceRejected
 from sealproof.findings import verdict
 from sealproof.reports import attestation, results, schema, testresult
 from sealproof.reports._files import opened
@@ -201,7 +201,11 @@ def _rendered_again(
     run: RunResult, files: Mapping[str, bytes], subjects: Mapping[str, str], catalogue: Catalogue, signer: str
 ) -> None:
     require_catalogue(run, catalogue)
-    again = render_all(run, catalogue, signer=signer)
+    try:
+        again = render_all(run, catalogue, signer=signer)
+    except ConfigurationError as exc:
+        message = f"{results.NAME} adds to the catalogue what does not fit it: {exc.message}"
+        raise EvidenceRejected(message, hint=_release(run), names=exc.names) from exc
     _refuse_names(subjects.keys() - again.keys() - {testresult.NAME}, f"is nothing that {results.NAME} renders to")
     _refuse_names(again.keys() - subjects.keys(), f"is missing: {results.NAME} renders to it")
     for name, content in again.items():

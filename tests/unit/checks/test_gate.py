@@ -78,6 +78,25 @@ def test_a_shorter_rotation_interval_tightens_and_a_longer_one_does_not_loosen(g
     assert "max_age_days_token" not in gate().target().spec.overrides
 
 
+def test_a_run_is_narrowed_to_a_framework_of_the_store_s_own(gate, store):
+    (store / "overlay.toml").write_text(
+        '[frameworks.house]\ntitle = "House rules"\nedition = "1"\npublisher = "Acme"\noutside = ["people"]\n'
+        'controls = {"H-1" = "Sealed"}\n[mappings.SEC-001]\nhouse = ["H-1"]\n'
+    )
+    chosen = gate(selection=Selection(frameworks=("house",)))
+    run = run_gate(chosen)
+    assert {result.check for result in run.results} == {"SEC-001"}
+    write(chosen, run)
+    with open(f"{chosen.report_dir}/report.html", encoding="utf-8") as page:
+        assert "House rules" in page.read()
+
+
+def test_an_overlay_that_nobody_understands_stops_the_run(gate, store):
+    (store / "overlay.toml").write_text('[mappings.SEC-999]\ngdpr = ["32(1)(a)"]\n')
+    with pytest.raises(ConfigurationError, match=r"overlay.toml: mappings.SEC-999 is no check"):
+        run_gate(gate())
+
+
 def test_runs_form_a_chain_and_each_report_verifies(gate):
     first = run_gate(gate())
     write(gate(), first)

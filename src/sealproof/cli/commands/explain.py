@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from sealproof.checks.registry import registered
 from sealproof.cli import arguments, console
 from sealproof.compliance import catalogue
-from sealproof.errors import CallerError
+from sealproof.compliance.additions import extended, of_store
+from sealproof.errors import CallerError, StoreNotFound
 
 if TYPE_CHECKING:
     from sealproof.cli.arguments import Arguments, Parser
-    from sealproof.compliance.catalogue import Check
+    from sealproof.compliance.catalogue import Catalogue, Check
 
 
 def configure(parser: Parser) -> None:
@@ -22,7 +23,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: Arguments) -> int:
     """Print one declaration, or the list."""
-    known = catalogue.load()
+    known = _known(args.root)
     if not args.check:
         rows = [
             (check.id, check.severity.value, "yes" if check.id in registered() else "not yet", check.title)
@@ -45,6 +46,14 @@ def run(args: Arguments) -> int:
         if ids:
             console.answer(f"{'supports:':13} {known.frameworks[framework].title}: {', '.join(ids)}")
     return 0
+
+
+def _known(root: str) -> Catalogue:
+    """Return the catalogue, with what the overlay of the store adds where there is a store."""
+    try:
+        return extended(catalogue.load(), of_store(root))
+    except StoreNotFound:
+        return catalogue.load()
 
 
 def _facts(check: Check) -> list[tuple[str, str]]:
