@@ -34,7 +34,7 @@ from sealproof.vault.audit.lines import read_record
 from sealproof.vault.audit.log import AuditLog
 from sealproof.vault.audit.notes import read_note
 from sealproof.vault.audit.prune import prune
-from sealproof.vault.audit.recent import Reader
+from sealproof.vault.audit.recent import Reader, every
 from sealproof.vault.audit.verifier import Verifier
 from sealproof.vault.audit.verify import verify, verify_export, verify_lines
 
@@ -567,3 +567,29 @@ def test_keys_of_a_log_that_was_never_begun_make_none_known(filled):
     root, _ = filled
     os.makedirs(f"{root}/keys/audit/other")
     assert known_logs(root) == [TENANT]
+
+
+def test_every_record_is_read_oldest_first_and_not_at_once(tmp_path):
+    root, _ = three_days(tmp_path)
+    taken = every(root, TENANT)
+    assert next(taken).sequence == 0
+    rest = list(taken)
+    assert [one.sequence for one in rest] == list(range(1, len(rest) + 1))
+    assert len(rest) + 1 == verify(root, TENANT, pinned_key(root, TENANT)).size
+
+
+def test_both_sides_of_a_fork_append_and_neither_holds_the_others_lock(root, clock):
+    with AuditLog(root, TENANT, clock=clock) as log:
+        log.append([a_record()])
+        child = os.fork()
+        try:
+            for _ in range(60):
+                log.append([a_record()])
+        except BaseException:  # a fork must not go on as its parent
+            if not child:
+                os._exit(1)
+            raise
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert verify(root, TENANT, pinned_key(root, TENANT)).size == 121

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64
 
 import pytest
 from hypothesis import given
@@ -203,6 +204,53 @@ def test_a_signed_payload_that_is_no_record_is_refused(value):
     data = sign_dsse(canonical(value), [SAM], payload_type=PAYLOAD_TYPE)
     with pytest.raises(MalformedFile):
         verified(data, [SAM.public], path="x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": -1},
+        {"at": True},
+        {"at": "now"},
+        {"at": 2**53 - 1},
+        {"format": "sealproof-record/9"},
+        {"fields": ["name"]},
+        {"more": 1},
+        {"kind": "unheard"},
+    ],
+)
+def test_a_record_that_is_wrong_in_one_place_is_refused(root, change):
+    path = min((root / "records/person").iterdir())
+    payload = json.loads(a2b_base64(json.loads(path.read_bytes())["payload"]))
+    good = sign_dsse(canonical(payload), [POLICY], payload_type=PAYLOAD_TYPE)
+    assert verified(good, [POLICY.public], path="x").kind == "person"
+    with pytest.raises(MalformedFile):
+        verified(sign_dsse(canonical(payload | change), [POLICY], payload_type=PAYLOAD_TYPE), [POLICY.public], path="x")
+    spaced = json.dumps(payload).encode()
+    with pytest.raises(MalformedFile):
+        verified(sign_dsse(spaced, [POLICY], payload_type=PAYLOAD_TYPE), [POLICY.public], path="x")
+
+
+def test_a_shelf_and_its_people_show_where_they_are_and_no_more(root):
+    shelf = Shelf(str(root))
+    assert repr(shelf) == f"Shelf({str(root)!r})"
+    assert repr(shelf.people()) == "People(2)"
+
+
+def test_former_policy_keys_vouch_and_a_stranger_does_not(root):
+    former = SigningKey(bytes([7]) * 32)
+    signing = root / "keys/signing"
+    (signing / "policy.pub").rename(signing / "former-policy-1.pub")
+    (signing / "policy.pub").write_bytes(public_to_pem(former.public))
+    (signing / "policy.pub").chmod(0o600)
+    assert {found.name for found in [Shelf(str(root)).people().person(name, NOON) for name in ("dana", "sam")]} == {
+        "dana",
+        "sam",
+    }
+    (signing / "former-policy-1.pub").unlink()
+    shelf = Shelf(str(root))
+    assert shelf.people().person("dana", NOON) is None
+    assert len(shelf.refused) == 2
 
 
 def test_every_kind_survives_the_round_trip():
