@@ -46,6 +46,14 @@ def value_pasted_as_base64(project):
     (project / "values.yaml").write_text(f"jwt: {base64.b64encode(value.encode()).decode()}\n")
 
 
+def live_values_in_an_ignored_file(project):
+    project.type("sealproof open northwind > .env")
+
+
+def backup_in_the_repository(project):
+    project.type("tar czf backup.tgz secrets && git add --force backup.tgz")
+
+
 def placeholder(project):
     project.type("sealproof set harbor JWT_SECRET_KEY", stdin="changeme-changeme-changeme")
 
@@ -96,6 +104,8 @@ FAULTS = {
     key_file_in_repository: "SEC-012",
     value_pasted_into_source: "SEC-012",
     value_pasted_as_base64: "SEC-012",
+    live_values_in_an_ignored_file: "SEC-012",
+    backup_in_the_repository: "SEC-012",
     placeholder: "SEC-018",
     weak_value: "SEC-018",
     value_shared_by_two_tenants: "SEC-018",

@@ -1,7 +1,8 @@
 """Which files of a source tree are looked at, and why each of the others is not.
 
 In a git work tree: tracked files, and untracked ones that are not ignored, of the repository and of
-every repository nested in it (submodules, clones). The work tree is read, not the index.
+every repository nested in it (submodules, clones). The work tree is read, not the index. Of ignored files plain
+environment files by their names (`.env*`, `*.env`): nobody shares them, and the values in them are plain all the same.
 
 Elsewhere (no git, a directory that its repository ignores as a whole, a repository that git refuses to
 read): every file below the directory. Ignore files are not interpreted there, so more is looked at, never
@@ -12,6 +13,7 @@ less. Left out by name: the version control's own directory, virtual environment
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter, defaultdict
 from enum import Enum
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _VERSION_CONTROL = frozenset((".git", ".hg", ".svn", ".jj"))
 _GENERATED = frozenset(("node_modules", "__pycache__"))
+_ENVIRONMENT_FILE = re.compile(r".*\.env(?:[.~_-].*)?|\.env.*", re.IGNORECASE)
 _SAMPLES = 10  # names kept a reason, for the report
 
 
@@ -43,6 +46,7 @@ class Skip(Enum):
     SUBMODULE = "submodule that is not checked out"
     GENERATED = "installed or generated directory"
     KEYS = "the store's own keys/"
+    PACKED = "archive that is encrypted, broken or of a kind not looked into"
 
 
 class Skipped:
@@ -64,6 +68,15 @@ class Entry(NamedTuple):
 
     path: str
     tracked: bool
+    ignored: bool = False
+    """Whether version control was told to pass it over."""
+    member: str = ""
+    """Which file of the archive at `path`, as the archive has it; empty for the file itself."""
+
+    @property
+    def name(self) -> str:
+        """Return the path by which to tell what the file is for."""
+        return self.member or self.path
 
 
 class Listing:
@@ -142,7 +155,33 @@ def _from_git(listing: Listing, prefix: str) -> None:
         else:
             listing.skipped.add(Skip.SUBMODULE, whole)
     for path in ignored:
-        listing.skipped.add(Skip.IGNORED, os.path.join(prefix, path))
+        _ignored(listing, os.path.join(prefix, path))
+
+
+def _ignored(listing: Listing, path: str) -> None:
+    """Count what is ignored, but for the plain environment files in it."""
+    place = os.path.join(listing.source, path.rstrip(os.sep))
+    if not os.path.isdir(place) or os.path.islink(place):
+        if is_environment_file(path):
+            listing.entries.append(Entry(path, tracked=False, ignored=True))
+        else:
+            listing.skipped.add(Skip.IGNORED, path)
+        return
+    listing.skipped.add(Skip.IGNORED, path)
+    if left_out(place, os.path.basename(place), listing.keys) is not None:
+        return
+    for where, directories, names in os.walk(place):
+        directories[:] = sorted(
+            name for name in directories if left_out(os.path.join(where, name), name, listing.keys) is None
+        )
+        base = os.path.relpath(where, listing.source)
+        found = [os.path.join(base, name) for name in sorted(names) if is_environment_file(name)]
+        listing.entries += [Entry(one, tracked=False, ignored=True) for one in found]
+
+
+def is_environment_file(path: str) -> bool:
+    """Tell by its name whether a file is there to hold environment variables."""
+    return _ENVIRONMENT_FILE.fullmatch(os.path.basename(path)) is not None
 
 
 def _walk(listing: Listing, prefix: str) -> None:

@@ -11,6 +11,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from sealproof.checks.scan.archives import Archive, is_archive
 from sealproof.checks.scan.build_files import build_secrets, is_build_file
 from sealproof.checks.scan.document import Document
 from sealproof.checks.scan.files import Entry, Skip, read
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _SEALED = b'{"t":"h","format":"sealproof-env/'
 _PYTHON = (".py", ".pyi", ".pyw")
 _SHEBANG = b"#!"
+_NAME_MAX = 200  # characters of a member's name that are shown
 _LISTED_MAX = 20  # lookalikes, and places of one value, that are kept by name; the rest are counted
 
 
@@ -69,6 +71,8 @@ class Sweep:
         self.lookalikes: list[Spot] = []
         self.lookalike_count = 0
         self.unfinished: list[str] = []
+        self.unread: list[tuple[str, str]] = []
+        """Archives that a bound kept from being looked at to their end, and which bound."""
         self.unparsed: list[str] = []
         self.files = 0
         self.size = 0
@@ -90,6 +94,8 @@ class Sweep:
                 self._listing.skipped.add(Skip.SEALED, self.shown(entry.path))
             else:
                 self._file(entry, raw)
+                if is_archive(raw):
+                    self._archive(entry, raw)
 
     def shown(self, path: str) -> str:
         """Return a path as it may be printed: in UTF-8, and without a name that holds a secret."""
@@ -100,17 +106,40 @@ class Sweep:
         hit = next(self._needles.hits(os.fsencode(path)), None)
         return self.shown(path) if hit is None else "(name withheld)"
 
+    def _archive(self, entry: Entry, raw: bytes) -> None:
+        archive = Archive(raw, limit=self._limit)
+        for member in archive.members():
+            inner = entry._replace(member=member.name)
+            if _is_sealed(member.data):
+                self._listing.skipped.add(Skip.SEALED, self._told(inner))
+            else:
+                self._file(inner, member.data)
+        for gap in dict.fromkeys(archive.gaps):
+            if gap.is_limit:
+                self.unread.append((self.shown(entry.path), gap.reason))
+            else:
+                self._listing.skipped.add(Skip.PACKED, self.shown(entry.path))
+
+    def _told(self, entry: Entry) -> str:
+        """Return how findings name a file, or a member of it: without a name that holds a secret."""
+        shown = self.shown(entry.path)
+        if not entry.member:
+            return shown
+        name = os.fsencode(entry.member)
+        is_secret = next(self._needles.hits(name), None) is not None
+        return f"{shown}!(name withheld)" if is_secret else f"{shown}!{ascii(entry.member)[1:-1][:_NAME_MAX]}"
+
     def _file(self, entry: Entry, raw: bytes) -> None:
         document = Document(raw)
         self.files += 1
         self.size += len(raw)
         if not document.is_text:
-            self._listing.skipped.add(Skip.BINARY, self.shown(entry.path))
-        begun = document.is_text and self._detectors.begin(document.data, python=_is_python(entry.path, raw))
+            self._listing.skipped.add(Skip.BINARY, self._told(entry))
+        begun = document.is_text and self._detectors.begin(document.data, python=_is_python(entry.name, raw))
         self._values_in(entry, document)
-        if document.is_text and is_build_file(entry.path):
+        if document.is_text and is_build_file(entry.name):
             self.build_files += 1
-            for found in build_secrets(entry.path, document.data):
+            for found in build_secrets(entry.name, document.data):
                 self.builds[self._spot(entry, document, found.line)].append(found)
         for data in document.views:
             for offset, kind in find_keys(data):
@@ -132,10 +161,10 @@ class Sweep:
 
     def _take(self, entry: Entry, document: Document, answer: Answer | None) -> None:
         if answer is None:
-            self.unfinished.append(self.shown(entry.path))
+            self.unfinished.append(self._told(entry))
             return
         if not answer.parsed:
-            self.unparsed.append(self.shown(entry.path))
+            self.unparsed.append(self._told(entry))
         if answer.hints:
             self.hints[entry] += answer.hints
         alike = [self._spot(entry, document, found.line) for found in answer.lookalikes]
@@ -150,7 +179,7 @@ class Sweep:
         self.lookalikes += alike[: max(_LISTED_MAX - len(self.lookalikes), 0)]
 
     def _spot(self, entry: Entry, document: Document, line: int) -> Spot:
-        shown = self.shown(entry.path)
+        shown = self._told(entry)
         return Spot(entry, shown, line, document.allow_comments(line)) if document.is_text else Spot(entry, shown, 0)
 
     def _names(self) -> None:

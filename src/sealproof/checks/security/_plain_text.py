@@ -13,7 +13,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.checks.scan.document import Document
-from sealproof.checks.scan.files import left_out
+from sealproof.checks.scan.files import is_environment_file, left_out
 from sealproof.envelope.grammar import TAG_BYTES, is_environment, is_text
 from sealproof.errors import DataError
 from sealproof.loader.tenant import DEFAULT_ENVIRONMENT
@@ -39,7 +39,6 @@ _LAID = frozenset(("keys", "audit", "reports", "records", "backups", "consumers"
 _COPIES = frozenset("backup bak copy local old orig sample save saved swo swp temp template tmp".split())
 """What follows `.env.` in the names of copies. None of these names an environment."""
 _SEALED = re.compile(r"\.env(\.[a-z0-9-]+)?\.enc")
-_ENVIRONMENT_FILE = re.compile(r".*\.env(?:[.~_-].*)?|\.env.*|env", re.IGNORECASE)
 _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _ASSIGNMENT = re.compile(rb"^[ \t]*(?:export[ \t]+)?" + _NAME + rb"[ \t]*=[ \t=]*[^\s=]", re.MULTILINE)
 _DOTENV_LINE = re.compile(rb"\s*(?:#.*|(?:export\s+)?" + _NAME + rb"\s*=.*)?")
@@ -109,11 +108,7 @@ def _files(root: str, start: str, others: frozenset[str]) -> Iterator[str]:
 def _is_worth_a_look(path: str) -> bool:
     """Pass over what the store writes and reads itself, often and at length: logs, keys, reports, records."""
     top, _, rest = path.partition(os.sep)
-    return not (rest and top in _LAID) or _is_environment_file(path)
-
-
-def _is_environment_file(path: str) -> bool:
-    return _ENVIRONMENT_FILE.fullmatch(os.path.basename(path)) is not None
+    return not (rest and top in _LAID) or is_environment_file(path)
 
 
 def _may_not_assign(path: str, data: bytes) -> bool:
@@ -122,7 +117,7 @@ def _may_not_assign(path: str, data: bytes) -> bool:
     if parts[-1] == _EXAMPLE or (len(parts) == 1 and path in _TOP):
         return False
     if parts[0] != "tenants":  # programs and notes may stand here; a file of assignments only is none
-        return _ASSIGNMENT.search(data) is not None and (_is_environment_file(path) or _is_dotenv(data))
+        return _ASSIGNMENT.search(data) is not None and (is_environment_file(path) or _is_dotenv(data))
     laid = len(parts) == 3 and parts[-1] in _BESIDE  # noqa: PLR2004 - tenants/NAME/FILE
     return not laid and _ASSIGNMENT.search(data) is not None
 

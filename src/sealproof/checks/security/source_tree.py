@@ -15,7 +15,9 @@ Allow comments of other tools hide nothing; where one stands on a line that is f
 Speed: 20 MB of text with 1,000 live values takes about 2 s on 2 shared cores, start of the scanners
 included; a tree of Python sources takes longer where bandit has reason to parse (0.4 MB/s).
 
-Limits: files over `scan_file_bytes` and archives are not looked into; a binary file is searched for values and
+Archives are looked into (`scan.archives`), and so are plain environment files that git ignores.
+
+Limits: files over `scan_file_bytes` are not looked into; a binary file is searched for values and
 keys, not for tokens; the index is not read where it differs from the work tree; a value in line-wrapped base64,
 split over lines or put together by code is not found. Build files are read line by line and known by their names:
 a secret under a name that says nothing, or in a script that a build calls, is not found there. What was not looked at
@@ -25,6 +27,7 @@ is counted and listed.
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from sealproof.checks.attacks.evidence import row_findings
@@ -33,7 +36,7 @@ from sealproof.checks.registry import check
 from sealproof.checks.scan.detectors import Detectors
 from sealproof.checks.scan.files import Listing, Skip, list_files
 from sealproof.checks.scan.live_values import CHARACTERS_MIN, LiveValues, Place
-from sealproof.checks.scan.remedies import out_of_the_tree, renew
+from sealproof.checks.scan.remedies import out_of_the_tree, renew, typed
 from sealproof.checks.scan.sweep import Spot, Sweep
 from sealproof.checks.scan.wording import NAMED_MAX, named, some
 from sealproof.findings import Finding, Severity, failed, not_applicable, not_evaluated, passed
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 _FINDINGS_MAX = 200  # of one kind; the rest are one finding with their number
 _INSTALL = "pip install 'sealproof[ci]'"
+_IN_MEMORY = "values in sealed files and in memory only: sealproof run --tenant TENANT -- COMMAND hands them over"
 _VALUES, _KEYS, _BUILDS, _TOKENS, _HINTS, _SKIPPED = (
     "live values", "key files", "build and CI files", "tokens", "hard-coded passwords", "files not looked at"
 )  # fmt: skip
@@ -99,6 +103,9 @@ def _live_values(ctx: Context, live: LiveValues, sweep: Sweep) -> Iterator[Findi
 def _value(ctx: Context, place: Place, spot: Spot, spelling: str) -> Finding:
     where = "stands here" if spot.line or not spot.shown.startswith("(") else "is part of a file's name"
     observed = f"the live value of {place} {where}, {spelling}{_comments(spot)}"
+    if spot.entry.ignored and not spot.entry.member:
+        gone = f"shred -u {shlex.quote(typed(ctx.target.source, spot.entry.path))}"
+        return failed(str(spot), f"{observed}, in a plain file that git ignores", expected=_IN_MEMORY, fix=gone)
     return failed(str(spot), observed, expected=_expected(place), fix=renew(ctx, place))
 
 
@@ -190,6 +197,9 @@ def _gaps(sweep: Sweep, detectors: Detectors) -> Iterator[Finding]:
         yield not_evaluated(_TOKENS, f"not installed: {', '.join(detectors.missing)}", fix=_INSTALL)
     if detectors.broken:
         yield not_evaluated(_TOKENS, detectors.broken, fix="python -m sealproof.checks.scan.worker < /dev/null")
+    for path, reason in sweep.unread:
+        fix = f"look into it: tar tf or unzip -l {shlex.quote(path)}"
+        yield not_evaluated(path, f"the archive was not looked at to its end: {reason}", fix=fix)
     for path in sweep.unfinished:
         yield not_evaluated(path, "not finished: the scanners took longer than the limit for one file, or broke on it")
 

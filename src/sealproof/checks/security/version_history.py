@@ -1,8 +1,8 @@
 """SEC-013: no secret in version history.
 
 Every object that branches, tags, stashes and HEAD reach is read once, in one pass (`scan.history`): contents of
-files, commit messages and tag messages; names of files come with the list of them. In each the same is looked for
-as in the tree (SEC-012): live values in five spellings, key files, tokens by their format.
+files (of archives, every member), commit messages and tag messages; names of files come with the list of them. In each
+the same is looked for as in the tree (SEC-012): live values in five spellings, key files, tokens by their format.
 
 Formerly live values are looked for as well: sealed files of earlier commits are opened with the keys that still live,
 and a value that stands there and is not the present one is searched for like it. A value that was found and
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from sealproof.checks.fixes import command
 from sealproof.checks.registry import check
 from sealproof.checks.scan import git
+from sealproof.checks.scan.archives import Archive, is_archive
 from sealproof.checks.scan.detectors import Detectors
 from sealproof.checks.scan.document import Document
 from sealproof.checks.scan.former_values import former_values
@@ -57,6 +58,8 @@ class _Finds:
         self.tokens: dict[tuple[str, str], Item] = {}
         self.unscanned = 0
         """Texts in which no token was looked for."""
+        self.unread: dict[str, tuple[Item, str]] = {}
+        """Archives that a bound kept from being looked at to their end, and which bound."""
 
 
 @check("SEC-013")
@@ -78,6 +81,13 @@ def version_history(ctx: Context) -> Iterator[Finding]:
     with Detectors(seconds=ctx.limit("scan_file_seconds")) as detectors:
         for item, data in history.items():
             _look(item, data, live.needles, former, finds, detectors)
+            if is_archive(data):
+                archive = Archive(data, limit=ctx.limit("scan_file_bytes"))
+                for member in archive.members():
+                    _look(item, member.data, live.needles, former, finds, detectors)
+                for gap in archive.gaps:
+                    if gap.is_limit:
+                        finds.unread[item.oid] = item, gap.reason
         _look(Item("names", "file names", ""), _names(history), live.needles, former, finds, detectors)
         missing = detectors.broken or ", ".join(detectors.missing)
     yield from _told(ctx, history, finds)
@@ -171,6 +181,8 @@ def _gaps(history: History, live: LiveValues, finds: _Finds, missing: str) -> It
         yield not_evaluated("tokens", f"not looked for: {missing}", fix="pip install 'sealproof[ci]'")
     elif finds.unscanned:
         yield not_applicable("tokens", f"{finds.unscanned} texts took the scanners longer than they may")
+    for item, reason in finds.unread.values():
+        yield not_evaluated(str(item), f"the archive was not looked at to its end: {reason}")
     if history.large:
         yield not_applicable(_WHERE, f"{history.large} objects are over the size limit")
     if live.short:

@@ -1,7 +1,8 @@
 """Seal a plain dotenv file, or standard input, into a tenant's file.
 
 The tenant and its keys are made on first use. Names that FILE lacks stay as they are, unless
---replace. An equal value keeps its version and age.
+--replace. An equal value keeps its version and age. Without --remove FILE stays as it is: the values in plain text, on
+which the gate fails (SEC-001, SEC-012).
 """
 
 from __future__ import annotations
@@ -100,4 +101,4 @@ def _see_to_plain_file(args: Arguments) -> None:
                 raise unavailable(path, exc) from exc
             console.say(f"deleted {path}")
     else:
-        console.say(f"{args.file} still holds the secrets in plain text: rm {args.file}")
+        console.say(f"{args.file} still holds the secrets in plain text, and the gate fails on that: rm {args.file}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import secrets
@@ -8,13 +9,14 @@ import string
 import subprocess
 import sys
 import time
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from sealproof.checks.scan import detectors
+from sealproof.checks.scan import archives, detectors
 from sealproof.checks.security import source_tree
 from sealproof.findings import Finding, Severity, Status
 from sealproof.vault.custodian import Custodian
@@ -428,7 +430,7 @@ def test_what_is_not_looked_at_is_counted_with_its_reason(
         "2 sealed: secrets/tenants/aurora/.env.enc, secrets/tenants/borealis/.env.enc",
     ):
         assert expected in reasons
-    assert any(reason.startswith("4 ignored by version control") for reason in reasons)
+    assert any(reason.startswith("3 ignored by version control") for reason in reasons)
 
 
 def test_a_file_that_only_begins_like_a_sealed_one_is_looked_at(project: Path, scan: Scan, quick: Callable[..., None]):
@@ -538,3 +540,60 @@ def test_a_live_value_in_a_build_file_is_told_once(project: Path, scan: Scan, qu
     (project / "Dockerfile").write_text(f"FROM python:3.12\nENV API_TOKEN={value_of(project)}\n")
     found = states(scan(), Status.FAIL)
     assert found == {"Dockerfile:2": [f"the live value of {PLACE} stands here, as it stands"]}
+
+
+@pytest.mark.parametrize("name", [".env", "service/.env.production", "build/out/prod.env", ".envrc"])
+def test_a_live_value_in_a_plain_file_that_git_ignores_is_found(project, scan, quick, failures, name):
+    quick()
+    (project / ".gitignore").write_text((project / ".gitignore").read_text() + "build/\n*.env\n.envrc\n")
+    (project / name).parent.mkdir(parents=True, exist_ok=True)
+    (project / name).write_text(f"API_TOKEN={value_of(project)}\n")
+    failing = failures(scan())
+    assert failing.keys() == {f"{name}:1"}
+    finding = failing[f"{name}:1"]
+    assert finding.fix == f"shred -u {name}"
+    assert "in a plain file that git ignores" in finding.observed
+    assert finding.severity is None, "the check's own: plain text is plain text"
+
+
+@pytest.mark.parametrize("name", [".venv/lib/.env", "node_modules/a/.env", "notes.ignored"])
+def test_other_ignored_files_are_left_alone(project, scan, quick, name):
+    quick()
+    (project / ".gitignore").write_text(".venv/\nnode_modules/\n*.ignored\n.env\n/secrets/keys/\n")
+    (project / ".venv").mkdir()
+    (project / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (project / name).parent.mkdir(parents=True, exist_ok=True)
+    (project / name).write_text(f"API_TOKEN={value_of(project)}\n")
+    assert not states(scan(), Status.FAIL)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("command", ["tar czf", "tar cJf", "tar cf", "python -m zipfile -c"])
+def test_an_archive_with_keys_and_values_is_looked_into(project, scan, quick, git, failures, command, tracked):
+    quick()
+    (project / "note.txt").write_text(f"it is {value_of(project)}\n")
+    subprocess.run(f"{command} backup.bin secrets note.txt && rm note.txt", shell=True, cwd=project, check=True)
+    if tracked:
+        git(project, "add", "--force", "backup.bin")
+    failing = failures(scan())
+    assert {"backup.bin!secrets/keys/master.key:1", "backup.bin!note.txt:1"} <= failing.keys()
+    fix = failing["backup.bin!secrets/keys/master.key:1"].fix
+    assert fix.endswith("mv -i -- backup.bin ~/")
+    assert fix.startswith("git rm --cached -- backup.bin") == tracked
+
+
+def test_an_archive_over_a_bound_is_said_not_to_be_looked_at(project, scan, quick, monkeypatch):
+    quick()
+    monkeypatch.setattr(archives, "RATIO_FROM", 1 << 20)
+    (project / "zeros.gz").write_bytes(gzip.compress(bytes(4 << 20)))
+    said = states(scan(), Status.NOT_EVALUATED)["zeros.gz"]
+    assert said == ["the archive was not looked at to its end: it unpacks to more than 200 times its size"]
+
+
+def test_a_member_whose_name_holds_a_value_is_named_without_it(project, scan, quick):
+    quick()
+    with zipfile.ZipFile(project / "a.zip", "w") as archive:
+        archive.writestr(f"{value_of(project)}.txt", f"API_TOKEN={value_of(project)}\n")
+    result = scan()
+    assert states(result, Status.FAIL).keys() == {"a.zip!(name withheld):1", "a.zip"}
+    assert value_of(project) not in str(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import tarfile
 
 import pytest
 
@@ -178,3 +179,17 @@ def test_objects_over_the_limit_are_counted(store, project, git, run_check):
     _commit(git, project, "large.bin", "x" * 6_000_000)
     result = run_check(store, "SEC-013")
     assert any("1 objects are over the size limit" in finding.reason for finding in result.findings)
+
+
+def test_an_archive_in_history_is_looked_into(project, git, live, run_check):
+    with tarfile.open(project / "backup.tgz", "w:gz") as archive:
+        archive.add(project / "secrets" / "keys" / "master.key", "secrets/keys/master.key")
+        (project / "note.txt").write_text(f"it is {live}")
+        archive.add(project / "note.txt", "note.txt")
+    (project / "note.txt").unlink()
+    git(project, "add", "--force", "backup.tgz")
+    git(project, "commit", "--quiet", "--message", "a backup")
+    _removed(git, project, "backup.tgz")
+    found = [finding.observed for finding in run_check(project / "secrets", "SEC-013").findings]
+    assert "a sealproof master key stands here" in found
+    assert any("the live value of aurora/development/API_TOKEN stands here" in one for one in found)
