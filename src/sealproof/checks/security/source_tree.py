@@ -103,10 +103,15 @@ def _live_values(ctx: Context, live: LiveValues, sweep: Sweep) -> Iterator[Findi
 def _value(ctx: Context, place: Place, spot: Spot, spelling: str) -> Finding:
     where = "stands here" if spot.line or not spot.shown.startswith("(") else "is part of a file's name"
     observed = f"the live value of {place} {where}, {spelling}{_comments(spot)}"
-    if spot.entry.ignored and not spot.entry.member:
-        gone = f"shred -u {shlex.quote(typed(ctx.target.source, spot.entry.path))}"
-        return failed(str(spot), f"{observed}, in a plain file that git ignores", expected=_IN_MEMORY, fix=gone)
+    if spot.entry.ignored:
+        observed += ", in a plain file that git ignores"
+        return failed(str(spot), observed, expected=_IN_MEMORY, fix=_delete(ctx, spot))
     return failed(str(spot), observed, expected=_expected(place), fix=renew(ctx, place))
+
+
+def _delete(ctx: Context, spot: Spot) -> str:
+    """Return the command against a plain file that nobody was given: without it, what it held is sealed or nowhere."""
+    return f"shred -u {shlex.quote(typed(ctx.target.source, spot.entry.path))}"
 
 
 def _expected(place: Place) -> str:
@@ -162,7 +167,7 @@ def _tokens(ctx: Context, sweep: Sweep, detectors: Detectors) -> Iterator[Findin
             str(spot),
             f"{', '.join(dict.fromkeys(names))} (by its format){_comments(spot)}",
             expected="no token in the source tree",
-            fix=fix,
+            fix=_delete(ctx, spot) if spot.entry.ignored else fix,
         )
         for spot, names in sweep.tokens.items()
     ]
