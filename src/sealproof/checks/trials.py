@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import DataError, SealproofError, ToolFailed
 from sealproof.findings import Finding, failed, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,11 +79,11 @@ class Trials:
             message = f"{resource}: nothing was attempted"
             raise ToolFailed(message, hint="sealproof doctor")
         if not self.broken:
-            return passed(resource, f"{self.count} attempts, all held{note}")
+            return passed(resource, f"{counted(self.count, 'attempt')}, all held{note}")
         kinds = list(dict.fromkeys(self.broken))
         more = f"; and {len(kinds) - _NAMED} kinds more" if len(kinds) > _NAMED else ""
         named = "; ".join(kinds[:_NAMED])
-        observed = f"{len(self.broken)} of {self.count} attempts got through: {named}{more}{note}"
+        observed = f"{len(self.broken)} of {counted(self.count, 'attempt')} got through: {named}{more}{note}"
         return failed(resource, observed, expected=expected, fix=fix)
 
 

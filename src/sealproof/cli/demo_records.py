@@ -31,6 +31,7 @@ from sealproof.vault.records.governed import contents
 from sealproof.vault.records.interface import PERSON, POLICY_KEY, Record
 from sealproof.vault.records.shelf import Shelf
 from sealproof.vault.store.local import LocalStore
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ def _back_up(root: str, now: int) -> str:
     name = name_of(WHOLE_STORE, now, os.urandom(4).hex())
     recipients = Recipients((cipher.reader_public(private),))
     made = create(custodian, WHOLE_STORE, recipients, directory=shelf.directory, name=name)
-    return f"backed {len(made.manifest.files)} files up for keys/escrow.key, which belongs somewhere else"
+    return f"backed {counted(len(made.manifest.files), 'file')} up for keys/escrow.key, which belongs somewhere else"
 
 
 async def _use(root: str, tenant: str) -> None:

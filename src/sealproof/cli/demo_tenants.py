@@ -16,6 +16,7 @@ from sealproof.vault import canaries
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.dotenv_text import read_dotenv
 from sealproof.vault.inventory import describe_missing
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +95,7 @@ def fill(root: str) -> Iterator[str]:
             custodian.store, tenant, values, owner=f"{tenant} platform team", purpose=purpose, rotation_days=90
         )
         declare(root, tenant, purpose)
-        yield f"sealed {len(values)} values of {tenant}, one of them a canary"
+        yield f"sealed {counted(len(values), 'value')} of {tenant}, one of them a canary"
     yield from sign(root)
 
 

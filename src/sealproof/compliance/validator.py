@@ -20,6 +20,7 @@ from sealproof.vault.audit.lines import LOG, RECORD, read_record
 from sealproof.vault.audit.verify import verify_lines
 from sealproof.vault.manifest import NEVER, SecretClass
 from sealproof.vault.metadata import SecretMetadata
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -176,7 +177,9 @@ def _recorded(entries: list[Entry], about: str, recorded: str, complete: str) ->
     if not calls:
         yield Reason(recorded, Said.ABSENT, about, "it holds no record of a call")
         return
-    yield Reason(recorded, Said.SUPPORTS, about, f"{len(calls)} calls, each with who, what, when, where and outcome")
+    yield Reason(
+        recorded, Said.SUPPORTS, about, f"{counted(len(calls), 'call')}, each with who, what, when, where and outcome"
+    )
     gaps = [entry for entry in calls if not entry.request or (entry.operation in _NAMED and not entry.secret)]
     if gaps:
         detail = f"record {gaps[0].sequence} lacks its correlation id or its secret, and {len(gaps) - 1} more do"

@@ -9,6 +9,7 @@ from sealproof.checks.attacks.registry import attacks
 from sealproof.checks.attacks.table import BY_ID, Row, rows_of
 from sealproof.checks.trials import REINSTALL
 from sealproof.findings import Finding, Severity, Status, failed, not_applicable, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ def finding_of(result: Result) -> Finding:
     resource = f"{row.id} {row.title}"
     if result.verdict is Verdict.HELD:
         more = f"; {result.said}" if result.said else ""
-        return passed(resource, f"held, {result.count} attempts{more}. {_about(row)}")
+        return passed(resource, f"held, {counted(result.count, 'attempt')}{more}. {_about(row)}")
     if result.verdict is Verdict.NOT_APPLICABLE:
         return not_applicable(resource, f"{result.said}. {_about(row)}")
     if result.verdict is Verdict.ERROR:

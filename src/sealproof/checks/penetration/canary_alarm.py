@@ -21,6 +21,7 @@ from sealproof.monitoring.sinks import sinks_of
 from sealproof.monitoring.touches import touches
 from sealproof.vault import canaries
 from sealproof.vault.settings_file import settings_of
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +98,10 @@ def _told(ctx: Context, tenant: str, some: tuple[Canary, ...], limit: int) -> Fi
     due = [one for one in found if one.at // 1000 + limit <= ctx.now]
     untold = [str(one.sequence) for one in due if not one.is_told]
     if not untold:
-        return passed(where, f"{len(due)} touches of canaries, all told" if due else "no canary was touched")
+        return passed(
+            where, f"{counted(len(due), 'touch', 'touches')} of canaries, all told" if due else "no canary was touched"
+        )
     named = ", ".join(untold[:_NAMED]) + (", …" if len(untold) > _NAMED else "")
-    observed = f"{len(untold)} of {len(due)} touches told nobody: records {named}"
+    observed = f"{len(untold)} of {counted(len(due), 'touch', 'touches')} told nobody: records {named}"
     fix = f"{command(ctx, 'canary', 'list', tenant)}; treat it as an incident"
     return failed(where, observed, expected=f"each touch is told to every sink within {limit} s", fix=fix)

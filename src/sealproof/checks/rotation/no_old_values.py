@@ -14,6 +14,7 @@ from sealproof.checks.rotation._evidence import digests_of, has_flipped, rotatio
 from sealproof.checks.tenant import NoEvidence
 from sealproof.errors import EvidenceRejected
 from sealproof.findings import Finding, failed, not_applicable, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def no_old_values(ctx: Context) -> Iterator[Finding]:
             fix = command(ctx, "rotate", name, *scope, "--force")
             yield failed(view.resource(name), observed, expected=f"none of the last {kept} values", fix=fix)
         else:
-            yield passed(view.resource(name), f"none of the {len(earlier)} values before it")
+            yield passed(view.resource(name), f"none of the {counted(len(earlier), 'value')} before it")
 
 
 def _earlier(rotations: Sequence[Operation], present: str) -> list[str]:

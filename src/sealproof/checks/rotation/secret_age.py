@@ -18,6 +18,7 @@ from sealproof.findings import Age, Finding, failed, not_applicable, passed
 from sealproof.vault import manifest
 from sealproof.vault.custodian import DAY
 from sealproof.vault.manifest import SecretClass
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def secret_age(ctx: Context) -> Iterator[Finding]:
             yield finding
     if young:
         oldest = max(age.days for age in young)
-        observed = f"{len(young)} secrets are within their limits, the oldest is {oldest} days old"
+        observed = f"{counted(len(young), 'secret')} within the limits, the oldest is {oldest} days old"
         yield passed(view.path, observed, age=min(young, key=lambda age: age.limit - age.days))
     if not secrets:
         yield not_applicable(view.path, "the file holds no secret, only configuration")

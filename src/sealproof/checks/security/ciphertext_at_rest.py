@@ -22,6 +22,7 @@ from sealproof.checks.security._plain_text import READ_MAX, around_tenants, belo
 from sealproof.envelope.parse import parse
 from sealproof.errors import DataError
 from sealproof.findings import Finding, failed, not_evaluated, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def ciphertext_at_rest(ctx: Context) -> Iterator[Finding]:
             fix=f"sealproof seal {tenant} --environment {environment} FILE (from the source of the values)",
         )
     else:
-        yield passed(view.path, f"{len(envelope.entries)} secrets, all sealed")
+        yield passed(view.path, f"{counted(len(envelope.entries), 'secret')}, all sealed")
 
 
 def _plain_twins(ctx: Context) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from sealproof.errors import SealproofError
 from sealproof.findings import Finding, Severity, failed, passed
 from sealproof.vault.access.duties import APART, unions
 from sealproof.vault.access.policyfile import PolicyFile
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,8 @@ def duties_are_apart(ctx: Context) -> Iterator[Finding]:
         fix = f"sealproof access revoke {union.rules[1]}"
         yield failed(f"{_POLICY} {union.subject}", f"holds {both}", expected=_EXPECTED, fix=fix)
     if not found:
-        yield passed(_POLICY, f"{len(policy.rules)} rules unite no two of {len(APART)} pairs of duties")
+        rules = counted(len(policy.rules), "rule")
+        yield passed(_POLICY, f"{rules}, and no two of {len(APART)} pairs of duties united")
     granted = {operation for rule in policy.rules if rule.allows for operation in rule.operations}
     lacking = sorted({str(duty) for pair in APART for duty in pair} - {str(operation) for operation in granted})
     if lacking:

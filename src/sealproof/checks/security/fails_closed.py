@@ -20,6 +20,7 @@ from sealproof.checks.specimen import Specimen, key_text, parts, write_private
 from sealproof.checks.trials import REINSTALL, control
 from sealproof.errors import CannotOpen, KeyMissing, MalformedFile, MissingSecrets, UnknownTenant, UnsupportedFormat
 from sealproof.findings import Finding, failed, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def loader_fails_closed(ctx: Context) -> Iterator[Finding]:
         outcome, changed = _run(ctx, mine, case)
         shown = leaks(outcome.stdout + outcome.stderr, mine.values.values())
         ended = f"ended with {outcome.error or 'no error'}, exit code {outcome.exit_code}"
-        observed = f"{ended}, {len(changed)} variables changed, {len(shown)} values shown"
+        observed = f"{ended}, {counted(len(changed), 'variable')} changed, {counted(len(shown), 'value')} shown"
         if outcome.error == case.error.__name__ and outcome.exit_code > 0 and not changed and not shown:
             yield passed(case.what, observed)
         else:

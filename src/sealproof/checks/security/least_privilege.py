@@ -19,6 +19,7 @@ from sealproof.findings import Finding, failed, not_evaluated, passed
 from sealproof.vault.access.policyfile import PolicyFile
 from sealproof.vault.access.rules import ANY
 from sealproof.vault.custodian import DAY
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def least_privilege(ctx: Context) -> Iterator[Finding]:
     since = ctx.now - days * DAY
     old = [rule for rule in allowing if rule.created < since]
     if not old:
-        yield passed(_POLICY, f"{len(allowing)} grants, none older than {days} days")
+        yield passed(_POLICY, f"{counted(len(allowing), 'grant')}, none older than {days} days")
         return
     try:
         used = _used(ctx, since)

@@ -20,6 +20,7 @@ from sealproof.envelope.parse import Envelope, parse
 from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_evaluated, passed
 from sealproof.loader.tenant import file_name
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,10 @@ def nonce_uniqueness(ctx: Context) -> Iterator[Finding]:
     yield from (_repeat(ctx, seal) for seal in repeats)
     yield _count(ctx, files)
     if not repeats:
-        yield passed(view.path, f"{len(seals)} nonces in {len(files)} files, none used twice; {_NOT_LOOKED_AT}")
+        yield passed(
+            view.path,
+            f"{counted(len(seals), 'nonce')} in {counted(len(files), 'file')}, none used twice; {_NOT_LOOKED_AT}",
+        )
 
 
 def _copies(ctx: Context) -> Iterator[tuple[str, Envelope] | Finding]:
@@ -77,7 +81,7 @@ def _copies(ctx: Context) -> Iterator[tuple[str, Envelope] | Finding]:
                 ctx.saw(path, data)
                 yield path, copy
         if len(names) > COPIES_MAX:
-            reason = f"{len(names)} copies lie here, the first {COPIES_MAX} were looked at"
+            reason = f"{counted(len(names), 'copy', 'copies')} here, the first {COPIES_MAX} were looked at"
             yield not_evaluated(f"tenants/{view.scope.tenant}", reason, fix=f"keep fewer copies than {COPIES_MAX}")
 
 

@@ -25,6 +25,7 @@ from sealproof.checks.specimen import Specimen, canaries, key_text, parts, write
 from sealproof.checks.trials import REINSTALL, control
 from sealproof.errors import ToolFailed
 from sealproof.findings import Finding, failed, not_applicable, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -162,7 +163,7 @@ def _files(directory: str) -> Iterator[bytes]:
 def _finding(bench: _Bench, path: str, outputs: Mapping[str, bytes]) -> Finding:
     shown = [f"{name} ({found})" for name, text in outputs.items() if (found := _encodings(text, bench.canaries))]
     if not shown:
-        return passed(path, f"{len(outputs)} outputs searched, no canary in any")
+        return passed(path, f"{counted(len(outputs), 'output')} searched, no canary in any")
     observed = f"a canary shows in {'; '.join(shown)}"
     return failed(path, observed, expected="no secret in any output, in any encoding", fix=REINSTALL)
 

@@ -40,6 +40,7 @@ from sealproof.checks.scan.remedies import out_of_the_tree, renew, typed
 from sealproof.checks.scan.sweep import Spot, Sweep
 from sealproof.checks.scan.wording import NAMED_MAX, named, some
 from sealproof.findings import Finding, Severity, failed, not_applicable, not_evaluated, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def _build_files(ctx: Context, sweep: Sweep) -> Iterator[Finding]:
     if not sweep.build_files:
         yield not_applicable(_BUILDS, "the tree has no image, compose or CI file, and no build's log")
     elif not findings:
-        yield passed(_BUILDS, f"nothing in {sweep.build_files} files")
+        yield passed(_BUILDS, f"nothing in {counted(sweep.build_files, 'file')}")
 
 
 def _tokens(ctx: Context, sweep: Sweep, detectors: Detectors) -> Iterator[Finding]:
@@ -225,7 +226,9 @@ def _not_looked_at(listing: Listing, live: LiveValues, sweep: Sweep) -> Iterator
         shown = named([str(spot) for spot in sweep.lookalikes], sweep.lookalike_count)
         yield not_applicable(_TOKENS, f"{sweep.lookalike_count} taken for samples or values to fill in: {shown}")
     if sweep.unparsed:
-        yield not_applicable(_HINTS, f"{len(sweep.unparsed)} files that do not parse: {named(sweep.unparsed)}")
+        yield not_applicable(
+            _HINTS, f"{counted(len(sweep.unparsed), 'file')} could not be parsed: {named(sweep.unparsed)}"
+        )
 
 
 def _comments(spot: Spot) -> str:

@@ -34,6 +34,7 @@ from sealproof.checks.scan.tokens import PRIVATE_KEY
 from sealproof.checks.scan.wording import named, some
 from sealproof.errors import ToolFailed
 from sealproof.findings import Finding, Severity, failed, not_applicable, not_evaluated, passed
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +94,8 @@ def version_history(ctx: Context) -> Iterator[Finding]:
     yield from _told(ctx, history, finds)
     yield from _gaps(history, live, finds, missing)
     if not (finds.live or finds.former or finds.keys or finds.tokens or history.left):
-        yield passed(_WHERE, f"{history.read} objects of {len(history.paths)} paths hold no live value, key or token")
+        read = f"{counted(history.read, 'object')} of {counted(len(history.paths), 'path')} read"
+        yield passed(_WHERE, f"{read}: no live value, key or token")
 
 
 def _names(history: History) -> bytes:

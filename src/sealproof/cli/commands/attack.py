@@ -87,7 +87,7 @@ def _list(rows: Iterable[Row]) -> int:
 
 def _line(row: Row, result: Result) -> str:
     said = f": {result.said}" if result.said else ""
-    return f"{row.id:4} {result.verdict.value:14} {row.title}, {result.count} attempts{said}"
+    return f"{row.id:4} {result.verdict.value:14} {row.title}, {console.counted(result.count, 'attempt')}{said}"
 
 
 def _plain(row: Row, result: Result) -> dict[str, object]:

@@ -111,7 +111,7 @@ def _create(args: Arguments) -> int:
         )
         numbers["bytes"], numbers["count"] = made.size, len(made.manifest.files)
     removed = shelf.prune(scope, count=args.keep, days=args.keep_days, now=now) if args.due else []
-    text = f"wrote {made.path}: {len(made.manifest.files)} files, {made.size:,} bytes"
+    text = f"wrote {made.path}: {console.counted(len(made.manifest.files), 'file')}, {made.size:,} bytes"
     _answer(args, text, created=made.path, bytes=made.size, files=len(made.manifest.files), removed=removed)
     console.say("it is of use only somewhere else, and once it was verified: sealproof backup verify FILE --identity …")
     return 0
@@ -134,10 +134,12 @@ def _verify(args: Arguments) -> int:
         )
     else:
         age = console.age(int(time.time()) - contents.header.created)
-        console.answer(f"{args.what}: whole, made {age} ago, {len(contents.manifest.files)} files")
+        console.answer(f"{args.what}: whole, made {age} ago, {console.counted(len(contents.manifest.files), 'file')}")
         for scope, one in sealed.items():
             values = (
-                f"{contents.opens[scope]} values open" if scope in contents.opens else "NOT OPENED: needs a passphrase"
+                f"{console.counted(contents.opens[scope], 'value')} opened"
+                if scope in contents.opens
+                else "NOT OPENED: needs a passphrase"
             )
             console.answer(f"  {scope}: generation {one.generation}, {values}")
     if contents.sealed_off:
@@ -223,7 +225,9 @@ def _prune(args: Arguments) -> int:
         now = int(time.time())
         gone = [name for scope in scopes for name in shelf.prune(scope, count=args.keep, days=args.keep_days, now=now)]
         numbers["count"] = len(gone)
-    _answer(args, f"removed {len(gone)} backups" + "".join(f"\n  {name}" for name in gone), removed=gone)
+    _answer(
+        args, f"removed {console.counted(len(gone), 'backup')}" + "".join(f"\n  {name}" for name in gone), removed=gone
+    )
     return 0
 
 

@@ -142,11 +142,12 @@ def _print(outcome: RunResult) -> None:
     final = gates.decide(outcome)
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in final.counts if count)
     items = console.counted(final.gating, "item")
-    verdict = f"gate NOT met: {items} at or above {outcome.gate.value}" if final.gating else "gate met"
+    met = f"gate NOT met: {items} at or above {outcome.gate.value}" if final.gating else "gate met"
     if outcome.shard:
         plan = console.counted(outcome.shard.items, "item")
         console.answer(f"part {outcome.shard} of a plan of {plan}: it says nothing about the rest.")
-    console.answer(f"{verdict}. {states or 'no check ran'}. {final.evaluated} of {final.total} items evaluated.")
+    verdict = f"{met}. {states}" if states else "no check ran"
+    console.answer(f"{verdict}. {final.evaluated} of {final.total} items evaluated.")
     left_out = console.counted(len(outcome.not_run), "check of the catalogue was", "checks of the catalogue were")
     console.answer(f"rollback: {outcome.rollback}. {left_out} not looked at.")
 

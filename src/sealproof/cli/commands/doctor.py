@@ -103,7 +103,8 @@ def _policy(root: str) -> tuple[bool, str]:
     except SealproofError as error:
         return False, f"access: {error.message} (hint: {error.hint})"
     owners = ", ".join(policy.owners) or "nobody"
-    return True, f"access: policy generation {policy.generation}, {len(policy.rules)} rules, owned by {owners}"
+    rules = console.counted(len(policy.rules), "rule")
+    return True, f"access: policy generation {policy.generation}, {rules}, owned by {owners}"
 
 
 def _unfinished(root: str) -> Iterator[tuple[bool, str]]:

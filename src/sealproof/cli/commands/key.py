@@ -181,7 +181,7 @@ def _destroy_due(args: Arguments) -> int:
                 destroyed[f"{tenant}/{environment}"] = gone
             progress.advance(len(scopes), f"{tenant}/{environment}")
     count = sum(map(len, destroyed.values()))
-    _answer(args, f"destroyed {count} epoch keys of {len(destroyed)} files", destroyed=destroyed)
+    _answer(args, f"destroyed {count} epoch keys of {console.counted(len(destroyed), 'file')}", destroyed=destroyed)
     return 0
 
 

@@ -33,7 +33,7 @@ def change(manifest, name: str, pattern: str, to: str) -> None:
 def test_a_young_store_passes(store, run_check):
     result = run_check(store, "ROT-001", "aurora")
     assert result.status is Status.PASS
-    assert result.findings[0].observed == "4 secrets are within their limits, the oldest is 0 days old"
+    assert result.findings[0].observed == "4 secrets within the limits, the oldest is 0 days old"
     assert len(result.parameters) == 4
 
 

@@ -38,7 +38,7 @@ def test_a_store_that_draws_its_nonces_passes(store, run_check):
     assert result.status is Status.PASS
     assert [finding.observed for finding in result.findings] == [
         "5 seals under the data key, the limit is 1048576",
-        "6 nonces in 1 files, none used twice; copies in the git history are not looked at",
+        "6 nonces in 1 file, none used twice; copies in the git history are not looked at",
     ]
 
 
@@ -119,7 +119,7 @@ def test_seals_that_git_brought_back_are_counted_from_what_is_seen(store, custod
 
 def test_another_environments_file_is_left_to_its_own_scope(store, custodian, run_check):
     custodian.seal("aurora", "production", {"DB_PASSWORD": b"elsewhere"})
-    assert "in 1 files" in run_check(store, "SEC-005", "aurora").findings[-1].observed
+    assert "in 1 file" in run_check(store, "SEC-005", "aurora").findings[-1].observed
 
 
 def test_a_copy_that_cannot_be_read_is_not_passed_over(store, run_check):
@@ -144,4 +144,4 @@ def test_copies_beyond_the_limit_are_said_to_be_unseen(store, run_check, monkeyp
         shutil.copy(directory / ".env.enc", directory / f"{number}.enc")
     result = run_check(store, "SEC-005", "aurora")
     assert result.status is Status.NOT_EVALUATED
-    assert "2 copies lie here, the first 1 were looked at" in result.findings[0].reason
+    assert "2 copies here, the first 1 were looked at" in result.findings[0].reason

@@ -366,7 +366,7 @@ def test_a_hard_coded_password_is_a_hint_of_low_severity(
     assert finding.reason
     assert "line 3, 4 (bandit B105, B106)" in finding.observed
     assert "a planted one" not in repr(result)
-    assert states(result, Status.NOT_APPLICABLE)["hard-coded passwords"] == ["1 files that do not parse: older.py"]
+    assert states(result, Status.NOT_APPLICABLE)["hard-coded passwords"] == ["1 file could not be parsed: older.py"]
 
 
 def test_a_file_over_its_time_is_listed_and_the_run_is_not_green(project: Path, scan: Scan, quick: Callable[..., None]):
@@ -532,7 +532,7 @@ def test_build_files_that_give_nothing_away_pass_and_a_tree_without_any_says_so(
     result = scan()
     assert result.status is Status.PASS
     passes = {finding.resource: finding.observed for finding in result.findings if finding.status is Status.PASS}
-    assert passes["build and CI files"] == "nothing in 1 files"
+    assert passes["build and CI files"] == "nothing in 1 file"
 
 
 def test_a_live_value_in_a_build_file_is_told_once(project: Path, scan: Scan, quick: Callable[..., None]):

@@ -130,8 +130,9 @@ def test_a_tenant_whose_name_begins_alike_is_another(store, custodian, run_check
 
 
 def test_configuration_and_rotation_values_are_left_out(store, custodian, run_check):
-    values = {"LOG_LEVEL": b"x", "DB_PASSWORD.previous": b"x", "DB_PASSWORD.pending": b"x"}
-    custodian.seal("aurora", "development", values)
+    custodian.seal("aurora", "development", {"LOG_LEVEL": b"x"})
+    versions = {"DB_PASSWORD.previous": b"x", "DB_PASSWORD.pending": b"x"}
+    custodian.edit(custodian.open("aurora", "development"), changes=versions, removals=())
     assert run_check(store, "SEC-018", "aurora").status is Status.PASS
 
 

@@ -99,7 +99,7 @@ PLACES = {
 def test_a_clean_history_passes(store, project, run_check):
     result = run_check(store, "SEC-013")
     assert result.status is Status.PASS
-    assert "hold no live value, key or token" in result.findings[-1].observed
+    assert "read: no live value, key or token" in result.findings[-1].observed
 
 
 @pytest.mark.parametrize("place", PLACES)
