@@ -110,7 +110,7 @@ def test_junit_names_suite_check_and_scope_and_carries_no_result(project):
     assert set(cases) == {"SEC-001[acme]", "SEC-001[bravo]"}
     assert cases["SEC-001[bravo]"].get("classname") == "secrets-compliance.security"
     failure = cases["SEC-001[bravo]"].find("failure")
-    assert "sealproof seal bravo" in failure.text
+    assert "shred -u secrets/tenants/bravo/.env" in failure.text
     assert "properties" not in text
     assert "a-value-in-the-open" not in text
 
@@ -125,7 +125,7 @@ def test_runs_on_the_workers_of_xdist(project, dist):
         ["*PASSED secrets-compliance::security::SEC-001?acme?*", "*gate NOT met: 1 item *1 pass, 1 fail*"],
         consecutive=False,
     )
-    assert "sealproof seal bravo" in result.stdout.str()
+    assert "shred -u secrets/tenants/bravo/.env" in result.stdout.str()
     assert result.ret == 1
 
 

@@ -18,7 +18,7 @@ from sealproof.cli import arguments, console
 from sealproof.cli.changes import check_description, describe, report
 from sealproof.cli.recorded import PLATFORM, recorded
 from sealproof.cli.value_input import read_value
-from sealproof.errors import CallerError, StoreExists, TargetUnavailable, UnknownSecret
+from sealproof.errors import CallerError, SealproofError, StoreExists, TargetUnavailable, UnknownSecret
 from sealproof.monitoring import bait
 from sealproof.monitoring.alert import Kind
 from sealproof.monitoring.reporting import alert_by_hand, delivery_of
@@ -46,6 +46,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("tenant", metavar="TENANT", nargs="?", default="")
     parser.add_argument("name", metavar="NAME", nargs="?", default="")
     arguments.add_environment(parser)
+    arguments.add_allow(parser)
     arguments.add_description(parser)
     parser.add_argument(
         "--given", action="store_true", help="add: take the value in, such as a honeytoken that its service watches"
@@ -69,13 +70,19 @@ def _add(args: Arguments) -> int:
     custodian = Custodian(args.root)
     check_description(custodian, args.tenant, args)
     present = {entry.name for entry in custodian.envelope(args.tenant, environment).entries}
-    if args.name in present and not _is_listed(args, environment):
+    was_listed = _is_listed(args, environment)
+    if args.name in present and not was_listed:
         message = f"{args.tenant}/{environment} has a secret {args.name} already, and somebody may need it"
         raise StoreExists(message, hint="choose another name", names=(args.name,))
     value = read_value(args.name, hint=_HINT) if args.given else bait.draw(args.name).encode()
     with recorded(args.root, "canary.add", tenant=args.tenant, environment=environment):
         canaries.enlist(args.root, args.tenant, Canary(environment, args.name, int(time.time())))
-        change = custodian.seal(args.tenant, environment, {args.name: value})
+        try:
+            change = custodian.seal(args.tenant, environment, {args.name: value}, allow=args.allow)
+        except SealproofError:
+            if not was_listed:
+                canaries.strike(args.root, args.tenant, environment, args.name)
+            raise
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)
     if not sinks_of(settings_of(args.root), args.root):
