@@ -8,6 +8,7 @@ from sealproof.errors import RotationRefused
 from sealproof.rotation import strategies
 from sealproof.rotation.audited import evidence_of
 from sealproof.rotation.register import Register
+from sealproof.rotation.states import Pause
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.verdict import Gate, Judgement, Verdict, judge
 
@@ -68,8 +69,14 @@ class Audience:
             audited = None
         return self._judged(called, (), 0, Gate(self._plan.failures, 0, 0, 0), audited)
 
-    def followed(self, called: RollCall, rollout: Rollout) -> tuple[float, str] | None:
-        """Return until when to wait for whom; None where everybody has followed `rollout`, and had time to end things.
+    def watched_until(self, rollout: Rollout) -> float:
+        """Return when a watched step is judged at the latest: after the soak, or with what is known by then."""
+        gate = self._plan.gate
+        soaked = rollout.since + gate.soak_s
+        return soaked if self._clock() < soaked else rollout.since + gate.patience_s
+
+    def followed(self, called: RollCall, rollout: Rollout) -> Pause | None:
+        """Return the wait for whom or what; None where everybody has followed `rollout`, and had time to end things.
 
         A consumer that has just read the file may be in the middle of something with the value that it had before.
         """
@@ -78,10 +85,10 @@ class Audience:
         patience = rollout.since + max(self._plan.patience_s, least_s)
         lagging = called.lagging(rollout.generation)
         if lagging and now < patience:
-            return now + self._plan.poll_s, f"for the acknowledgement of {listed(lagging)}"
+            return Pause(now + self._plan.poll_s, f"for the acknowledgement of {listed(lagging)}", patience)
         last = max((word.at for word in called.words if word.generation >= rollout.generation), default=rollout.since)
         ends = min(max(last, rollout.since) + least_s, patience)
-        return (ends, "until sessions of the old value are gone") if now < ends else None
+        return Pause(ends, "until sessions of the old value are gone", ends) if now < ends else None
 
     def forget_departed(self) -> None:
         """Remove what processes left behind that are over."""

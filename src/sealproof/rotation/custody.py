@@ -17,11 +17,12 @@ from sealproof.vault.handed import encoded
 from sealproof.vault.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sealproof.rotation.engine import Result
     from sealproof.rotation.notify import Notifier
     from sealproof.rotation.plan import Plan
+    from sealproof.rotation.states import Pause, State
 
 
 class AdvancedSecretManager(custody.AdvancedSecretManager):
@@ -29,6 +30,8 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
 
     notifiers: tuple[Notifier, ...] = ()
     """Whom rotations tell, besides `ALERT_WEBHOOK_URL`."""
+    on_pause: Callable[[str, State, Pause], None] | None = None
+    """What is told of each wait of a rotation. See `Engine`."""
 
     async def rotate_secret(
         self,
@@ -85,6 +88,7 @@ class AdvancedSecretManager(custody.AdvancedSecretManager):
             self.environment,
             notifiers=(*self.notifiers, *self.alerts()),
             observers=self.observers,
+            on_pause=self.on_pause,
         )
 
     def alerts(self) -> Sequence[Notifier]:

@@ -13,10 +13,10 @@ from sealproof.errors import JournalBroken, OperationUnderWay, RotationRefused, 
 from sealproof.rotation import strategies
 from sealproof.rotation.audience import Audience, check_canaries, listed
 from sealproof.rotation.digests import digests_of
-from sealproof.rotation.ground import Pause, Step
+from sealproof.rotation.ground import Step
 from sealproof.rotation.plan import Plan
 from sealproof.rotation.shelf import Shelf
-from sealproof.rotation.states import State, effective_state, may_follow, state_of
+from sealproof.rotation.states import Pause, State, effective_state, may_follow, state_of
 from sealproof.rotation.steps import Steps
 from sealproof.rotation.strategies import Strategy
 from sealproof.vault.backup.create import CREATE as BACKUP
@@ -61,7 +61,10 @@ class Result(NamedTuple):
 
 
 class Engine:
-    """Rotates the secrets of one tenant's environment. `clock` gives unix seconds; `sleep` waits for some."""
+    """Rotates the secrets of one tenant's environment. `clock` gives unix seconds; `sleep` waits for some.
+
+    `on_pause` is told, before each wait, which secret's rotation waits in which state, for what and how long.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Engine:
         *,
         notifiers: Sequence[Notifier] = (),
         observers: Sequence[Observer] = (),
+        on_pause: Callable[[str, State, Pause], None] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -79,6 +83,7 @@ class Engine:
         self.shelf = Shelf(custodian, tenant, environment)
         self._notifiers = notifiers
         self._observers = observers
+        self._on_pause = on_pause
         self._clock = clock
         self._sleep = sleep
 
@@ -244,6 +249,8 @@ class Engine:
             if isinstance(outcome, Pause):
                 if not wait:
                     return self._result(operation, name, steps, pause=outcome)
+                if self._on_pause is not None:
+                    self._on_pause(name, state, outcome)
                 self._sleep(max(outcome.until - self._clock(), _SLEEP_LEAST_S))
                 continue
             operation.reached(f"{state.value}:after")

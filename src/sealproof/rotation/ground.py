@@ -31,14 +31,6 @@ class Step(NamedTuple):
     facts: dict[str, Fact]
 
 
-class Pause(NamedTuple):
-    """Nothing can be done before a time."""
-
-    until: float
-    """Unix seconds."""
-    why: str
-
-
 class Ground:
     """One rotation, and what can be asked of it. Starts from the file and the target, never from memory."""
 

@@ -7,7 +7,7 @@ done again on resuming. AWS's four steps are `created`, `set`, `tested` and `cur
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.vault.journal import ABANDONED, BEGIN, DONE
 
@@ -41,6 +41,18 @@ class State(Enum):
     def may_turn_back(self) -> bool:
         """Tell whether the old credential is still valid, so that rolling back is possible."""
         return self not in (State.REVOKED, State.DONE, State.ROLLED_BACK)
+
+
+class Pause(NamedTuple):
+    """Nothing can be done before a time; it is over at a later one."""
+
+    until: float
+    """When to look again, in unix seconds."""
+    why: str
+    by: float
+    """When the waiting ends at the latest, whatever others do, in unix seconds."""
+    share: int = 0
+    """Where some consumers are watched: those whose digest is below this, of 10,000. 0 elsewhere, and for canaries."""
 
 
 _EVENTS = {BEGIN: State.DUE, DONE: State.DONE, ABANDONED: State.ROLLED_BACK}

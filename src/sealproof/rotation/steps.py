@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from sealproof.errors import InvalidValue, TargetRefused
 from sealproof.rotation import strategies
-from sealproof.rotation.ground import OVERLAP, Pause, Step
+from sealproof.rotation.ground import OVERLAP, Step
 from sealproof.rotation.notify import Notice, notify_all
 from sealproof.rotation.rollout import Stage
-from sealproof.rotation.states import State, effective_state
+from sealproof.rotation.states import Pause, State, effective_state
 from sealproof.rotation.strategies import Strategy
 from sealproof.rotation.targets.nothing import NoTarget
 from sealproof.rotation.verdict import Judgement
@@ -138,7 +138,7 @@ class Steps(WayBack):
 
     @property
     def _unwatched(self) -> str:
-        return f"no consumer of {self._shelf.tenant}/{self._shelf.environment} is registered, so nobody was watched"
+        return f"no consumer of {self._shelf.tenant}/{self._shelf.environment} is registered"
 
     def _must_prove(self) -> bool:
         """Tell whether the present value must work first.
@@ -158,7 +158,7 @@ class Steps(WayBack):
             return self._refused(exc)
         settled = self._operation.number("set_ms") / 1000 + self._capabilities.settle_s
         if self._clock() < settled:
-            return Pause(settled, "until every verifier has the new credential")
+            return Pause(settled, "until every verifier has the new credential", settled)
         return self._next_share(None, {})
 
     def _next_share(self, share: int | None, why: dict[str, Fact]) -> Step:
@@ -182,9 +182,12 @@ class Steps(WayBack):
         if verdict.judgement is Judgement.BAD:
             return self._back(verdict.why)
         if verdict.judgement is Judgement.WAIT:
-            return Pause(self._clock() + self._plan.poll_s, verdict.why)
-        if not (called.concerned(rollout.generation) or self._unwatched in self.problems):
-            self.problems.append(self._unwatched)
+            unwatched = "" if called.concerned(rollout.generation) else f"; {self._unwatched}, so nobody is watched"
+            by = self._audience.watched_until(rollout)
+            return Pause(self._clock() + self._plan.poll_s, verdict.why + unwatched, by, share)
+        said = f"{self._unwatched}, so nobody was watched"
+        if not (called.concerned(rollout.generation) or said in self.problems):
+            self.problems.append(said)
         return self._next_share(share, {"verdict": verdict.why} | self._departed(called))
 
     def _current(self) -> Step:
@@ -214,7 +217,7 @@ class Steps(WayBack):
             if refused.judgement is Judgement.BAD:
                 return self._back(refused.why)
             if waiting is not None:
-                return Pause(*waiting)
+                return waiting
             left = self._departed(called)
         try:
             self._target.test(seen.current)

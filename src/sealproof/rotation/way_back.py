@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealproof.errors import TargetRefused, UnknownSecret
-from sealproof.rotation.ground import OVERLAP, Ground, Pause, Step
+from sealproof.rotation.ground import OVERLAP, Ground, Step
 from sealproof.rotation.rollout import Stage
-from sealproof.rotation.states import State, effective_state
+from sealproof.rotation.states import Pause, State, effective_state
 
 if TYPE_CHECKING:
     from sealproof.rotation.rollout import Rollout
@@ -75,7 +75,7 @@ class WayBack(Ground):
             called = self._audience.call(seen.unlocked)
             waiting = self._audience.followed(called, rollout)
             if waiting is not None:
-                return Pause(*waiting)
+                return waiting
             left = self._departed(called)
         stuck = self._end_new(seen, rollout, why)
         if stuck is not None:

@@ -16,7 +16,7 @@ from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import describe_missing
 
-from .bench import ENVIRONMENT, TENANT
+from .bench import ENVIRONMENT, TENANT, at_key_set
 
 
 class Typist:
@@ -136,6 +136,21 @@ def test_a_database_login_by_its_file(typist, postgres):
     target = PostgresTarget(lambda: Secret(postgres.admin_url), owner=owner, roles=[first, second])
     assert target.is_effective(Secret(value_of(typist.root, "DATABASE_URL")))
     assert not target.is_effective(Secret(postgres.url(first, "first-of-many")))
+
+
+def test_what_a_gradual_rotation_waits_for_is_said_once_for_each_wait(typist, place):
+    bench = at_key_set(typist.root, str(place / "jwks.json"))
+    times = "cache_s = 0\ntoken_s = 0\nskew_s = 0\nsoak_s = 0.2\npoll_s = 0.01\ngrace_s = 0.5\npatience_s = 0.5\n"
+    text = f'[development.{bench.name}]\ntarget = "key-set"\npath = {json.dumps(bench.spec["path"])}\n{times}'
+    Path(typist.root, "tenants/acme/rotation.toml").write_text(text, encoding="utf-8")
+    said = typist.type("rotate", bench.name, "--force", "--strategy", "gradual").stderr.splitlines()
+    assert said[0] == "this takes a while; it may be stopped, and the same command goes on"
+    nobody = "no consumer of acme/development is registered, so nobody is watched"
+    for line, share in zip(said[1:], (5, 25, 50, 100), strict=False):
+        assert line.startswith(f"{bench.name}: promoting {share} % of consumers: watched for 0.2 s; {nobody}; 2")
+        assert line.endswith(" UTC at the latest")
+    assert said[-1].startswith(f"{bench.name}: grace: until sessions of the old value are gone; 2")
+    assert len(said) <= 10
 
 
 def test_a_canary_that_nobody_is_rolls_back_with_exit_1_and_says_why(typist, postgres):

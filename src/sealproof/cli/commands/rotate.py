@@ -22,6 +22,7 @@ from sealproof.cli import arguments, console
 from sealproof.cli.everywhere import Place, places
 from sealproof.cli.exits import OK, REFUSED, exit_code_of
 from sealproof.cli.value_input import read_value
+from sealproof.cli.waiting import Waiting
 from sealproof.errors import CallerError, RotationRefused, SealproofError
 from sealproof.rotation.configuration import Configuration
 from sealproof.rotation.custody import AdvancedSecretManager
@@ -120,6 +121,7 @@ def _due_in(args: Arguments, place: Place) -> list[Outcome]:
 
 def _one(args: Arguments) -> Outcome:
     manager = _manager(args)
+    manager.on_pause = Waiting()
     try:
         if args.abandon:
             result = asyncio.run(manager.abandon_rotation(args.name))
