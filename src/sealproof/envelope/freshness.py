@@ -67,12 +67,8 @@ class Freshness:
 
     def check(self, envelope: Envelope) -> None:
         """Refuse a file that an anchor shows to be old. Raises StaleFile."""
+        self.check_generation(envelope)
         scope = f"{envelope.tenant}/{envelope.environment}"
-        if envelope.generation < self.minimum:
-            message = f"{scope} is generation {envelope.generation}, the pinned minimum is {self.minimum}"
-            raise StaleFile(message, hint="deploy the newest file, or lower SEALPROOF_MIN_GENERATION on purpose")
-        if self.mark is not None:
-            self._check_mark(envelope, self.mark, scope)
         if envelope.expires:
             if self.now > envelope.expires:
                 message = f"{scope} expired at {_moment(envelope.expires)}, the clock reads {_moment(self.now)}"
@@ -80,6 +76,15 @@ class Freshness:
             if self.now < envelope.saved - CLOCK_SKEW:
                 message = f"{scope} was saved {envelope.saved - self.now} seconds ahead of this host's clock"
                 raise StaleFile(message, hint="set the clock: timedatectl status")
+
+    def check_generation(self, envelope: Envelope) -> None:
+        """Refuse a file of which a newer one was seen, whatever its expiry says. Raises StaleFile."""
+        scope = f"{envelope.tenant}/{envelope.environment}"
+        if envelope.generation < self.minimum:
+            message = f"{scope} is generation {envelope.generation}, the pinned minimum is {self.minimum}"
+            raise StaleFile(message, hint="deploy the newest file, or lower SEALPROOF_MIN_GENERATION on purpose")
+        if self.mark is not None:
+            self._check_mark(envelope, self.mark, scope)
 
     def protection(self, envelope: Envelope) -> str:
         """Say in words which anchor guards `envelope` against rollback."""

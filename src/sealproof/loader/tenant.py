@@ -129,19 +129,38 @@ def open_tenant(
     return _open_marked(data, place, keys, freshness, marks)
 
 
+def host_anchors(place: Place, *, now: int) -> Freshness:
+    """Return the anchors that this host holds for a file, to judge one by that is not opened: no mark is raised.
+
+    Raises ConfigurationError, MalformedFile, UnsafeFile, FileUnavailable.
+    """
+    freshness = Freshness(now=now, minimum=_minimum())
+    marks = os.environ.get("SEALPROOF_STATE")
+    if marks:
+        with state_directory(marks) as directory:
+            freshness.mark = _mark_in(directory, place)
+    return freshness
+
+
+def _mark_in(directory: Directory, place: Place) -> Mark | None:
+    directory.check_private()
+    text = directory.read(_mark_name(place), limit=_MARK_MAX, private=True)
+    return None if text is None else Mark.parse(text, tenant=place.tenant, environment=place.environment)
+
+
+def _mark_name(place: Place) -> str:
+    return f"{place.tenant}.{place.environment}.mark"
+
+
 def _open_marked(data: bytes, place: Place, keys: Iterable[KeyLine], freshness: Freshness, marks: str) -> Opened:
-    name = f"{place.tenant}.{place.environment}.mark"
     with state_directory(marks) as directory:
-        directory.check_private()
         directory.lock()
-        text = directory.read(name, limit=_MARK_MAX, private=True)
-        if text is not None:
-            freshness.mark = Mark.parse(text, tenant=place.tenant, environment=place.environment)
+        freshness.mark = _mark_in(directory, place)
         unlocked = _unlock(data, place, keys, freshness)
         seen = Mark.of(unlocked.envelope)
         if freshness.mark is None or seen.generation > freshness.mark.generation:
             directory.sweep()
-            directory.replace(name, seen.to_bytes())
+            directory.replace(_mark_name(place), seen.to_bytes())
         freshness.mark = seen
     return Opened(unlocked, freshness.protection(unlocked.envelope))
 

@@ -1,9 +1,10 @@
 """SEC-003: any tampering is detected.
 
-The file as found has to verify under the key for its scope. Then bits are flipped: in copies of the
-file in memory, in a scratch file forged by someone who has one key but not the other, so that each
-layer is tried alone, and in a scratch store that the loader starts from in a process of its own.
-The last two try the library, not the tenant, and are done once a process.
+The file as found has to verify under the key for its scope, and to be no older than the newest that this host has
+seen (SEALPROOF_STATE, SEALPROOF_MIN_GENERATION). Then bits are flipped: in copies of the file in memory, in a scratch
+file forged by someone who has one key but not the other, so that each layer is tried alone, and in a scratch store that
+the loader starts from in a process of its own. The last two try the library, not the tenant, and are done once a
+process.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from sealproof.envelope.freshness import Freshness
 from sealproof.envelope.grammar import KEY_BYTES
 from sealproof.envelope.open import STEPS, diagnose, open_values
 from sealproof.envelope.parse import parse
-from sealproof.errors import DataError
-from sealproof.findings import Finding, failed, passed
+from sealproof.errors import DataError, SealproofError, StaleFile
+from sealproof.findings import Finding, failed, not_evaluated, passed
 from sealproof.loader.environment import load_environment_secrets
+from sealproof.loader.tenant import Place, host_anchors
 from sealproof.signing import SEED_BYTES, SigningKey
 
 if TYPE_CHECKING:
@@ -53,11 +55,26 @@ def tampering_is_detected(ctx: Context) -> Iterator[Finding]:
     if wrong:
         yield failed(view.path, wrong, expected="the file as found opens with its own key", fix=restore(ctx))
     else:
-        yield passed(view.path, "opens as found")
+        yield _as_new_as_seen(ctx)
         yield _copies(view, keys).finding(f"{view.path} (copies in memory)", expected=_EXPECTED)
     layers, loader = library(isolation.PRELUDE)
     yield layers.finding("scratch file (forged with one key of two)", expected=_EXPECTED)
     yield loader.finding("scratch store (through the loader)", expected=_EXPECTED)
+
+
+def _as_new_as_seen(ctx: Context) -> Finding:
+    """Judge a file that opens by what this host remembers of it: an older one is genuine to the last bit."""
+    view = ctx.tenant
+    place = Place(view.scope.tenant, view.scope.environment, ctx.target.root)
+    try:
+        host_anchors(place, now=ctx.now).check_generation(view.envelope)
+    except StaleFile as exc:
+        expected = "the newest file that this host has seen: an older one brings revoked values back"
+        return failed(view.path, f"rolled back: {exc.message}", expected=expected, fix=restore(ctx))
+    except SealproofError as exc:
+        reason = f"opens as found, but this host's anchors cannot be read: {exc.message}"
+        return not_evaluated(view.path, reason, fix=exc.hint)
+    return passed(view.path, "opens as found")
 
 
 def _keys_for(view: TenantView) -> tuple[KeyLine, ...]:

@@ -16,6 +16,8 @@ from sealproof.envelope import cipher
 from sealproof.envelope import open as opening
 from sealproof.envelope.seal import EpochKey, SealedValue, create
 from sealproof.findings import Scope, Severity, Status
+from sealproof.loader.files import open_root
+from sealproof.loader.tenant import Place, open_tenant
 from sealproof.vault.custodian import Custodian
 
 if TYPE_CHECKING:
@@ -235,3 +237,46 @@ def test_a_loader_that_goes_on_fails(store, run_check, failures, weaken, fault):
 def test_a_library_that_opens_nothing_is_an_error_and_no_pass(store, run_check, weaken):
     weaken.setattr(isolation, "PRELUDE", "import sealproof.envelope.open as o\no.verify_writer = lambda e, w: False")
     assert run_check(store, "SEC-003", "aurora").status is Status.ERROR
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    """A host's directory of high-water marks, named in the environment."""
+    path = tmp_path / "state"
+    path.mkdir(mode=0o700)
+    monkeypatch.setenv("SEALPROOF_STATE", str(path))
+    return path
+
+
+def _four_generations(store):
+    """Make the file's second to fourth generation, and return the third."""
+    custodian, path = Custodian(str(store)), store / PATH
+    for number in (2, 3):
+        custodian.seal("aurora", "development", {"LOG_LEVEL": f"DEBUG-{number}".encode()})
+    third = path.read_bytes()
+    custodian.seal("aurora", "development", {"LOG_LEVEL": b"INFO-4"})
+    return third
+
+
+def test_a_file_that_was_rolled_back_fails_with_both_generations(store, run_check, failure, state):
+    third = _four_generations(store)
+    assert run_check(store, "SEC-003", "aurora").status is Status.PASS
+    with open_root(str(store)) as root:
+        open_tenant(Place("aurora", "development", str(store)), root)  # as the host does: it remembers
+    (store / PATH).write_bytes(third)
+    finding = failure(run_check(store, "SEC-003", "aurora"))
+    assert finding.resource == PATH
+    assert "rolled back: aurora/development is generation 3, this host has seen 4" in finding.observed
+
+
+def test_a_file_below_the_pinned_minimum_fails(store, run_check, failure, monkeypatch):
+    monkeypatch.setenv("SEALPROOF_MIN_GENERATION", "7")
+    assert "is generation 1, the pinned minimum is 7" in failure(run_check(store, "SEC-003", "aurora")).observed
+
+
+def test_a_mark_that_cannot_be_read_is_no_pass_and_none_is_raised_by_the_check(store, run_check, state):
+    run_check(store, "SEC-003", "aurora")
+    assert not list(state.iterdir())
+    (state / "aurora.development.mark").write_text("broken")
+    (state / "aurora.development.mark").chmod(0o600)
+    assert run_check(store, "SEC-003", "aurora").status is Status.NOT_EVALUATED
