@@ -57,7 +57,10 @@ def _keyring(ctx: Context, tree: str | None) -> Finding:
         return passed("keys/", "not in the store")
     if ctx.keys_beside_store == "forbidden":
         observed = "the store's keys lie under its own root"
-        return failed("keys/", observed, expected="keys kept elsewhere in this profile", fix=_move(ctx, "keys"))
+        export = command(ctx, "key", "export", "TENANT", "--environment", "ENVIRONMENT", "--output", "FILE")
+        reason = f"a host does with a key of its own ({export}); nothing here manages the store once keys/ is gone"
+        expected = "keys kept elsewhere in this profile"
+        return failed("keys/", observed, reason=reason, expected=expected, fix=_move(ctx, "keys"))
     return _private(path) or _ignored(ctx, path, tree)
 
 
