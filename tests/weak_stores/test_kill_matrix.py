@@ -17,7 +17,7 @@ import pytest
 
 from sealproof.checks.attacks.evidence import finding_of
 from sealproof.checks.attacks.harness import OWN, Verdict
-from sealproof.checks.attacks.registry import attacks
+from sealproof.checks.attacks.registry import attacks, tried
 from sealproof.checks.attacks.table import ROWS
 from sealproof.checks.specimen import canaries
 
@@ -129,6 +129,9 @@ def test_the_guide_s_code_runs_as_it_is_typed(tmp_path):
     assert done.returncode == 1
     found = {row["row"]: row["verdict"] for row in json.loads(done.stdout)["rows"]}
     assert found == {row: verdict.value for row, verdict in rows.items()}
+    broken = _typed(tmp_path, "sealproof", "attack", "mystore.py:DotenvStore", "--row", "A9").stdout.splitlines()
+    assert broken[0].startswith("A9   broken         plain text spliced in")
+    assert broken[1].strip() == f"tried: {tried('A9')} Threat model, line 2"
     done = _typed(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "test_mystore.py", "-k", "[B5] or [A9] or [C5]")
     assert "2 passed" in done.stdout
     assert "a plain dotenv file in its place: accepted" in done.stdout

@@ -70,10 +70,10 @@ def test_passphrase_counts_as_given() -> None:
 def test_cost_outside_its_range_is_refused_before_stretching(iterations: int) -> None:
     """D4 and D5 of the attack table."""
     master = MasterFile.parse(store.master_passphrase(iterations))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LimitExceeded, match=r"600000 to 10000000"):
         master.stretch(store.PASSPHRASE)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])

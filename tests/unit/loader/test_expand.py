@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from time import perf_counter
+from time import process_time
 
 import pytest
 from dotenv.main import resolve_variables
@@ -72,14 +72,14 @@ def test_a_chain_of_64_is_fine():
 
 def test_billion_laughs_stop_within_bounds():
     laughs = {"L0": "ha" * 500} | {f"L{level}": f"${{L{level - 1}}}" * 10 for level in range(1, 10)}
-    started = perf_counter()
+    started = process_time()
     tracemalloc.start()
     with pytest.raises(ExpansionError, match="grows past 65536 bytes"):
         expand(laughs)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * 1024 * 1024
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
 
 
 def test_many_references_to_one_large_value_stop_within_bounds():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealproof.checks.attacks.harness import OWN, Result, Verdict, run_rows
-from sealproof.checks.attacks.registry import attacks
+from sealproof.checks.attacks.registry import tried
 from sealproof.checks.attacks.table import BY_ID, Row, rows_of
 from sealproof.checks.trials import REINSTALL
 from sealproof.findings import Finding, Severity, Status, failed, not_applicable, passed
@@ -47,5 +47,4 @@ def finding_of(result: Result) -> Finding:
 
 
 def _about(row: Row) -> str:
-    tried = " ".join((attacks()[row.id].__doc__ or "").split())
-    return f"Tried: {tried} Threat model, line {row.threat}"
+    return f"Tried: {tried(row.id)} Threat model, line {row.threat}"

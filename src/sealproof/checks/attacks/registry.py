@@ -46,6 +46,11 @@ def attack(row: str) -> Callable[[Attack], Attack]:
     return mark
 
 
+def tried(row: str) -> str:
+    """Return what the attack of `row` tries, in one line."""
+    return " ".join((attacks()[row].__doc__ or "").split())
+
+
 @cache
 def attacks() -> Mapping[str, Attack]:
     """Return every attack by its row. Raises ValueError where a row has none, or two."""

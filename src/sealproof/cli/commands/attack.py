@@ -77,24 +77,32 @@ def _chosen(args: Arguments) -> list[Row]:
 
 
 def _list(rows: Iterable[Row]) -> int:
-    from sealproof.checks.attacks.registry import attacks  # noqa: PLC0415 - as above
+    from sealproof.checks.attacks.registry import tried  # noqa: PLC0415 - as above
 
     for row in rows:
-        tried = " ".join((attacks()[row.id].__doc__ or "").split())
-        console.answer(f"{row.id:4} {'gates ' if row.gating else 'reports'} {row.check}  {row.title}: {tried}")
+        console.answer(f"{row.id:4} {'gates ' if row.gating else 'reports'} {row.check}  {row.title}: {tried(row.id)}")
     return int(ExitCode.OK)
 
 
 def _line(row: Row, result: Result) -> str:
+    """Return a row's line, and for one that is broken what was tried and which line of the threat model it attacks."""
+    from sealproof.checks.attacks.harness import Verdict  # noqa: PLC0415 - as above
+    from sealproof.checks.attacks.registry import tried  # noqa: PLC0415 - as above
+
     said = f": {result.said}" if result.said else ""
-    return f"{row.id:4} {result.verdict.value:14} {row.title}, {console.counted(result.count, 'attempt')}{said}"
+    more = f"\n{'':19} tried: {tried(row.id)} Threat model, line {row.threat}"
+    line = f"{row.id:4} {result.verdict.value:14} {row.title}, {console.counted(result.count, 'attempt')}{said}"
+    return line + (more if result.verdict is Verdict.BROKEN else "")
 
 
 def _plain(row: Row, result: Result) -> dict[str, object]:
+    from sealproof.checks.attacks.registry import tried  # noqa: PLC0415 - as above
+
     return {
         "row": row.id,
         "title": row.title,
         "gating": row.gating,
+        "tried": tried(row.id),
         "threat": row.threat,
         "verdict": result.verdict.value,
         "attempts": result.count,

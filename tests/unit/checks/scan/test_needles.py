@@ -76,9 +76,9 @@ def test_time_grows_with_the_file_and_not_with_the_number_of_values():
         data = text[:size]
         best = float("inf")
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()  # others use the machine, too
             assert not list(needles.hits(data))
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         return best
 
     few, many = seconds(50, len(text)), seconds(5000, len(text))
