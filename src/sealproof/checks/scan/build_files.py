@@ -36,7 +36,8 @@ _BEARER = re.compile(r"(?:Bearer|token|Basic)\s+(?P<value>[A-Za-z0-9+/=_.-]{16,}
 _ARG = re.compile(rf"^\s*ARG\s+{_NAME}\s*$", re.IGNORECASE)
 _BUILD_ARG = re.compile(rf"--build-arg[= ]+[\"']?{_NAME}(?:=|\s|$)", re.IGNORECASE)
 _BUILD_ARGS = re.compile(r"^(?P<indent>[\s-]*)build-args:", re.IGNORECASE)
-_HANDED_ON = re.compile(rf"^\s*{_NAME}=", re.IGNORECASE)
+_COMPOSE_ARGS = re.compile(r"^(?P<indent>\s*)args:\s*$")
+_HANDED_ON = re.compile(rf"^\s*(?:-\s*)?[\"']?{_NAME}[\"']?\s*(?:=|:\s|:?$)", re.IGNORECASE)
 _COPY = re.compile(r"^\s*(?:COPY|ADD)\s+(?P<what>.*\S)\s+\S+\s*$", re.IGNORECASE)
 _REFERENCE = re.compile(r"^(?:\$|\{\{|<|%|@|\*+$|xxx|[\w.]+\(|null$|true$|false$|\"\"$|''$)", re.IGNORECASE)
 _TRACE = re.compile(r"\bset\s+-[a-z]*x|\bset\s+-o\s+xtrace")
@@ -146,7 +147,11 @@ def build_secrets(path: str, data: bytes) -> list[BuildSecret]:
     lines = text.splitlines()
     found = set[BuildSecret]()
     if not _LOG.search(path):
-        found |= {*_assigned(lines), *_named_above(lines), *_handed_on(lines)}
+        found |= {
+            *_assigned(lines),
+            *_named_above(lines),
+            *_handed_on(lines, _COMPOSE_ARGS if _COMPOSE.search(path) else _BUILD_ARGS),
+        }
     if _IMAGE.search(path):
         found |= {*_into_the_image(lines)}
     if _CI.search(path):
@@ -181,7 +186,7 @@ def _is_value(text: str) -> bool:
     return not is_placeholder(bare) and not is_shipped_default(bare)
 
 
-def _handed_on(lines: list[str]) -> Iterator[BuildSecret]:
+def _handed_on(lines: list[str], opens: re.Pattern[str]) -> Iterator[BuildSecret]:
     """Yield build arguments that whoever builds hands on: on a command line, or in a block of them."""
     block = -1  # the indent of the block that the line is in
     for number, line in enumerate(lines, 1):
@@ -191,7 +196,7 @@ def _handed_on(lines: list[str]) -> Iterator[BuildSecret]:
         found = [*_BUILD_ARG.finditer(line), *(_HANDED_ON.finditer(line) if block >= 0 else ())]
         for match in found:
             yield BuildSecret(number, Fault.ARGUMENT, match["name"][:_NAME_MAX])
-        if opened := _BUILD_ARGS.match(line):
+        if opened := opens.match(line):
             block = len(opened["indent"])
 
 

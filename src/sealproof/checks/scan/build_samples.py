@@ -34,6 +34,10 @@ CLEAN = (
         "docker-compose.yml",
         "services:\n  app:\n    environment:\n      - API_TOKEN\n      - DB_PASSWORD=${DB_PASSWORD}\n",
     ),
+    (
+        "compose.yaml",
+        "services:\n  app:\n    build:\n      args:\n        VERSION: 1\n    secrets:\n      - NPM_TOKEN\n",
+    ),
     ("compose.yaml", "services:\n  app:\n    environment:\n      DB_PASSWORD: ${DB_PASSWORD:?required}\n"),
     (
         ".github/workflows/ci.yml",
@@ -70,6 +74,8 @@ def planted(value: str) -> tuple[tuple[str, str], ...]:
         ("Dockerfile.prod", "FROM python:3.12\nCOPY app.py .env.production /app/\n"),
         ("Containerfile", 'FROM python:3.12\nADD ["deploy/tls.key", "/etc/tls/"]\n'),
         ("docker-compose.yml", f"services:\n  app:\n    environment:\n      - DB_PASSWORD={value}\n"),
+        ("compose.yaml", "services:\n  app:\n    build:\n      args:\n        NPM_TOKEN: ${NPM_TOKEN}\n"),
+        ("compose.yaml", "services:\n  app:\n    build:\n      args:\n        - VERSION=1\n        - NPM_TOKEN\n"),
         ("compose.yaml", f"services:\n  app:\n    environment:\n      DB_PASSWORD: {value}\n"),
         (
             ".github/workflows/ci.yml",

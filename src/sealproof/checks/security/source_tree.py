@@ -146,7 +146,7 @@ def _build_files(ctx: Context, sweep: Sweep) -> Iterator[Finding]:
             expected="secrets handed over at run time, and printed, copied or carried away by no build",
             fix=found.fix,
             severity=Severity.HIGH,
-            reason="a name and a line tell of a secret; which one it is, and whether it is used, they do not",
+            reason="judged by names and lines alone: whether the secret is a live one, they cannot tell",
         )
         for spot, every in sweep.builds.items()
         for found in every
