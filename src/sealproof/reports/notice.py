@@ -25,6 +25,10 @@ NOTICE_HOURS = 72
 """From knowing of a breach to its notice (GDPR 33(1))."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN = 20
+_UNRECORDED = (
+    "whoever held a key could read without a record: the loader, `open`, `get`, `edit` and `run` open the file itself, "
+    "and only the manager writes down who read what"
+)
 _PEOPLE = "_to be filled in by people_"
 
 
@@ -100,6 +104,7 @@ This draft holds what the records show. Whether there was a breach, and what it 
 
 ## What is not known
 
+- {_UNRECORDED}
 {_bullets(scope.unknown)}
 """
 
@@ -112,7 +117,7 @@ def _some(texts: Iterable[str]) -> str:
 
 def _bullets(unknown: Iterable[Unknown]) -> str:
     told = (f"- {_inert(item.what)}{f'; to do: {_inert(item.fix)}' if item.fix else ''}" for item in unknown)
-    return "\n".join(told) or "- nothing that the records could have shown"
+    return "\n".join(told)
 
 
 def _inert(text: str) -> str:
