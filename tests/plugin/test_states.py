@@ -24,8 +24,8 @@ def test_a_finding_at_the_gate_fails_with_what_to_do(project):
             "",
             "tenants/acme/.env",
             "  seen     a plain file with NAME=value lines lies beside the sealed one",
-            "  expected ciphertext only",
-            "  fix      sealproof seal acme secrets/tenants/acme/.env*--remove",
+            "  expected ciphertext only*",
+            "  fix      shred -u secrets/tenants/acme/.env",
             "controls   General Data Protection Regulation 5(1)(f), 25(1), 32(1)(a)",
             "more       sealproof explain SEC-001",
             "FAILED *::SEC-001?acme?*",  # newer releases of pytest add the first line

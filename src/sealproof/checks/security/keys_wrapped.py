@@ -20,6 +20,7 @@ from sealproof.errors import SealproofError
 from sealproof.findings import Finding, failed, not_applicable, not_evaluated, passed
 from sealproof.loader.keys import key_was_handed_over
 from sealproof.vault.keys.keyring import tenants_of
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def stored_keys_are_wrapped(ctx: Context) -> Iterator[Finding]:
     with keyring_of(ctx.target.root) as keys:
         text = keys.read("master.key", limit=_MASTER_MAX, private=True)
         count = len(tenants_of(keys))
-    whose = f"{count} tenant{'' if count == 1 else 's'}"
+    whose = counted(count, "tenant")
     if text is None:
         yield not_evaluated(_MASTER, "there is no such file", fix="restore keys/ from its backup")
     elif MasterFile.parse(text).is_passphrase:

@@ -57,7 +57,8 @@ def least_privilege(ctx: Context) -> Iterator[Finding]:
     try:
         used = _used(ctx, since)
     except NoEvidence as exc:
-        yield not_evaluated(_POLICY, f"whether {len(old)} grants are used is unknown: {exc.message}", fix=exc.hint)
+        grants = counted(len(old), "grant is", "grants are")
+        yield not_evaluated(_POLICY, f"whether {grants} used is unknown: {exc.message}", fix=exc.hint)
         return
     unused = [rule for rule in old if not _is_used(rule, used)]
     for rule in unused:

@@ -18,6 +18,7 @@ from sealproof.checks.registry import check
 from sealproof.checks.renewal import NEW_STORE, renew
 from sealproof.findings import Finding, failed, passed
 from sealproof.signing import SigningKey
+from sealproof.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def one_key_one_purpose(ctx: Context) -> Iterator[Finding]:
     yield from (_shared(ctx, uses) for uses in shared)
     if not shared:
         tenants = {key.tenant for uses in holders.values() for key in uses.values() if key.purpose == EPOCH}
-        yield passed("keys/", f"{len(holders)} keys and salts of {len(tenants)} tenants, each with one use")
+        yield passed("keys/", f"{len(holders)} keys and salts of {counted(len(tenants), 'tenant')}, each with one use")
 
 
 def _identity(key: HeldKey) -> bytes:
