@@ -130,6 +130,11 @@ def test_a_store_with_rotation_targets_passes(project):
     assert project.check(*EVERY_CHECK, expected=0) == []
 
 
+def test_a_secret_that_was_removed_leaves_nothing_to_be_found(project):
+    project.type("sealproof remove harbor GRAFANA_API_TOKEN")
+    assert project.check("CMP-006", expected=0) == []
+
+
 def test_a_stale_copy_is_never_sealed_over_the_live_value(project):
     before = project.type("sealproof get harbor REDIS_PASSWORD")
     stale_copy_of_a_live_value(project)

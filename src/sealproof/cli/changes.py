@@ -53,3 +53,22 @@ def describe(custodian: Custodian, tenant: str, args: Arguments) -> None:
     if added:
         listed = ", ".join(f"{name} ({kind.value})" for name, kind in added.items())
         console.say(f"described in tenants/{tenant}/manifest.toml: {listed}")
+
+
+def forget(custodian: Custodian, tenant: str, change: Change) -> None:
+    """Drop the manifest entries of what was removed, if no other environment has it, and say which.
+
+    The file was saved before: whoever is killed in between has an entry too many, which `manifest --prune` drops.
+    """
+    dropped = inventory.prune_orphans(custodian.store, tenant, change.removed)
+    if dropped:
+        console.say(f"dropped from tenants/{tenant}/manifest.toml: {', '.join(dropped)}")
+
+
+def note_orphans(custodian: Custodian, tenant: str, change: Change) -> None:
+    """Name the manifest entries that a save left without a secret: they may be wanted again, so they stay."""
+    described = inventory.read(custodian.store, tenant)[1]
+    orphans = sorted(set(change.removed) & described.keys() - set(secret_names(custodian.store, tenant)))
+    if orphans:
+        listed = ", ".join(orphans)
+        console.say(f"still described, though no environment has them: {listed} (sealproof manifest {tenant} --prune)")

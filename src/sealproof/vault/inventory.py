@@ -46,16 +46,21 @@ def described(store: LocalStore, tenant: str, name: str, *, owner: str, purpose:
     return entry
 
 
-def prune_orphans(store: LocalStore, tenant: str) -> list[str]:
-    """Drop the entries whose secret is in no environment of the tenant, and return their names."""
+def prune_orphans(store: LocalStore, tenant: str, among: Collection[str] | None = None) -> list[str]:
+    """Drop the entries whose secret is in no environment of the tenant, and return their names.
+
+    Of `among` alone, where names are given. Raises ConfigurationError if the text does not let them be dropped.
+    """
     orphans: list[str] = []
 
     def prune(text: bytes) -> bytes:
         entries = manifest.parse(text, path=_path(store, tenant))
-        orphans.extend(sorted(entries.keys() - set(secret_names(store, tenant))))
+        unused = entries.keys() - set(secret_names(store, tenant))
+        orphans.extend(sorted(unused if among is None else unused.intersection(among)))
         return _pruned(_path(store, tenant), text, entries, orphans)
 
-    if read(store, tenant)[1]:
+    names = read(store, tenant)[1].keys()
+    if names if among is None else not names.isdisjoint(among):
         store.rewrite_beside(tenant, manifest.FILE_NAME, prune, limit=manifest.MANIFEST_MAX)
     return orphans
 

@@ -13,7 +13,7 @@ from signal import SIG_BLOCK, SIG_UNBLOCK, pthread_sigmask
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.cli.changes import check_description, describe, note_dotenv, report
+from sealproof.cli.changes import check_description, describe, note_dotenv, note_orphans, report
 from sealproof.cli.memory_file import ENDING_SIGNALS, memory_directory
 from sealproof.cli.private_file import write_private
 from sealproof.errors import CallerError, InvalidDotenv, ToolFailed
@@ -52,6 +52,7 @@ def run(args: Arguments) -> int:
     note_dotenv(edited)
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)
+    note_orphans(custodian, args.tenant, change)
     return 0
 
 

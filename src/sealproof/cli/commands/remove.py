@@ -1,11 +1,11 @@
-"""Drop one secret from a tenant's file. Its manifest entry goes with `sealproof manifest TENANT --prune`."""
+"""Drop one secret from a tenant's file, and its manifest entry if no other environment has it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments
-from sealproof.cli.changes import report
+from sealproof.cli.changes import check_description, forget, report
 from sealproof.vault.custodian import Custodian
 
 if TYPE_CHECKING:
@@ -22,5 +22,9 @@ def configure(parser: Parser) -> None:
 def run(args: Arguments) -> int:
     """Drop it."""
     environment = arguments.environment_of(args)
-    report(f"{args.tenant}/{environment}", Custodian(args.root).remove(args.tenant, environment, args.name))
+    custodian = Custodian(args.root)
+    check_description(custodian, args.tenant, args)
+    change = custodian.remove(args.tenant, environment, args.name)
+    report(f"{args.tenant}/{environment}", change)
+    forget(custodian, args.tenant, change)
     return 0

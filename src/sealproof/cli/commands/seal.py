@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.cli.changes import check_description, describe, note_dotenv, report
+from sealproof.cli.changes import check_description, describe, note_dotenv, note_orphans, report
 from sealproof.errors import CallerError, UnsafeFile
 from sealproof.loader.files import unavailable
 from sealproof.vault.custodian import Custodian
@@ -69,6 +69,7 @@ def run(args: Arguments) -> int:
         if kept:
             console.say(f"kept, though not in {name}: {', '.join(kept)} (--replace drops them)")
     describe(custodian, args.tenant, args)
+    note_orphans(custodian, args.tenant, change)
     _see_to_plain_file(args)
     return 0
 
