@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealproof.compliance import catalogue
-from sealproof.errors import AuditLogBroken, MalformedFile, SealproofError
+from sealproof.errors import AuditLogBroken, CallerError, MalformedFile, SealproofError
 from sealproof.loader.tenant import DEFAULT_ROOT
 from sealproof.vault.audit.home import pinned_key
 from sealproof.vault.audit.lines import LOG, RECORD, read_record
@@ -23,7 +23,7 @@ from sealproof.vault.metadata import SecretMetadata
 from sealproof.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from sealproof.vault.audit.lines import Entry
 
@@ -131,7 +131,12 @@ class ComplianceValidator:
             )
         ]
         reasons = reasons or [_nothing("164.312(a)(2)(iv)", "metadata")]
-        log = self._log(audit_log or {}, intact="164.312(c)(2)", recorded="164.312(b)", complete="164.312(a)(2)(i)")
+        log = self._log(
+            {} if audit_log is None else audit_log,
+            intact="164.312(c)(2)",
+            recorded="164.312(b)",
+            complete="164.312(a)(2)(i)",
+        )
         return Judgement("hipaa", (*reasons, *log))
 
     def _young(self, secret: SecretMetadata, control: str) -> Reason:
@@ -151,6 +156,9 @@ class ComplianceValidator:
         return Reason(control, Said.SUPPORTS, secret.name, f"{secret.age_days(now)} days old")
 
     def _log(self, document: Mapping[str, object], *, intact: str, recorded: str, complete: str) -> Iterator[Reason]:
+        if not isinstance(document, Mapping):
+            message = f"an audit log is a mapping, and this is of type {type(document).__name__}"
+            raise CallerError(message, hint="give what manager.export_audit_log() returns")
         about = f"audit log of {document['tenant']}" if isinstance(document.get("tenant"), str) else "audit log"
         try:
             lines, start, tenant = _lines(document, "lines"), _lines(document, "start"), str(document["tenant"])
@@ -189,7 +197,14 @@ def _recorded(entries: list[Entry], about: str, recorded: str, complete: str) ->
 
 
 def _each(metadata: Metadata) -> Iterable[SecretMetadata]:
-    return (metadata,) if isinstance(metadata, SecretMetadata) else metadata
+    """Return each secret's metadata. Raises CallerError on what is none."""
+    found = (metadata,) if isinstance(metadata, SecretMetadata) else metadata
+    each = tuple(found) if isinstance(found, Iterable) else (found,)
+    for one in each:
+        if not isinstance(one, SecretMetadata):
+            message = f"metadata of a secret is no {type(one).__name__}"
+            raise CallerError(message, hint="give what manager.get_metadata(NAME) returns, or several of them")
+    return each
 
 
 def _filled(secret: SecretMetadata, control: str, what: str, value: str) -> Reason:
@@ -208,6 +223,6 @@ def _nothing(control: str, about: str) -> Reason:
 
 def _lines(document: Mapping[str, object], name: str) -> list[bytes]:
     value = document[name]
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(line, str) for line in value):
         raise TypeError
     return [line.encode() for line in value]

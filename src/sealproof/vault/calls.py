@@ -73,7 +73,8 @@ class Calls:
         """Return a call; nothing has happened yet. `name` may be anything: a refusal of it is recorded, too."""
         if self._process != os.getpid():  # forked: both sides would go on with the same ids
             self._draw()
-        request = Request(self._subject, self._tenant, self._environment, name, operation)
+        asked = name if isinstance(name, str) else f"({type(name).__name__})"  # the call itself will refuse it
+        request = Request(self._subject, self._tenant, self._environment, asked, operation)
         return Call(request, f"{self._id}{next(self._count)}")
 
     def begin_whole(self, operation: Operation) -> Call:

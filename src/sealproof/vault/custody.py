@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,10 +35,11 @@ from sealproof.vault.inventory import read as read_manifest
 from sealproof.vault.metadata import SecretMetadata, SecretVersion, metadata_of, versions_of
 from sealproof.vault.metrics import SecurityMetrics
 from sealproof.vault.opened import Held, OpenFile, no_such_secret
+from sealproof.vault.patience import waits
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Self
 
@@ -50,12 +50,8 @@ if TYPE_CHECKING:
     from sealproof.vault.metrics import Metrics
     from sealproof.vault.observer import Observer
 
-WRITE_TRIES = 100
-"""Times that a write starts from the newest file before it gives up; with the waits between, about ten seconds."""
 OPEN_MAX = 32
 """Managers of one event loop that hold files open: some fifteen each, of the 1,024 that a process usually may."""
-_FIRST_WAIT = 0.002  # seconds
-_LONGEST_WAIT = 0.2  # seconds
 Answer = TypeVar("Answer")
 
 
@@ -159,7 +155,7 @@ class AdvancedSecretManager:
         task that is cancelled meanwhile does not stop the write, nor its record.
 
         Raises InvalidName, InvalidValue, DangerousName, LimitExceeded, CannotOpen, KeyMissing, FileUnavailable, Changed
-        if others were faster `WRITE_TRIES` times, and what the class says.
+        if others were faster too often (`vault.patience`), and what the class says.
         """
 
         async def work() -> SecretMetadata:
@@ -257,13 +253,13 @@ class AdvancedSecretManager:
     async def _changed(self, call: Call, work: Callable[[], Change]) -> Change:
         """Do a change, again and again from the newest file for as long as others are faster."""
         async with self._writing:
-            waits = _waits()
+            tries = waits()
             while True:
                 try:
                     change = await asyncio.to_thread(work)
                     break
                 except Changed:
-                    wait = next(waits, 0)
+                    wait = next(tries, 0)
                     if not wait:
                         raise
                     await asyncio.sleep(wait)
@@ -324,11 +320,3 @@ def _found(held: Held, name: str) -> str:
     if plain_name(name) not in held.versions:
         raise no_such_secret(held.envelope.tenant, held.envelope.environment, name)
     return name
-
-
-def _waits() -> Iterator[float]:
-    """Yield how long to wait before each further try. Drawn at random, so that writers drift apart."""
-    longest = _FIRST_WAIT
-    for _ in range(WRITE_TRIES - 1):
-        yield random.uniform(_FIRST_WAIT, longest)  # noqa: S311 - spreads load, keeps no secret
-        longest = min(longest * 2, _LONGEST_WAIT)

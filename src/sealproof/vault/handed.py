@@ -12,15 +12,16 @@ from sealproof.errors import InvalidName, InvalidValue
 
 def plain_name(name: str) -> str:
     """Return a name that is no version of a rotation, which would drop it in the end. Raises InvalidName."""
-    if isinstance(name, str) and is_name(name):
-        return name
-    stem = str(name).removesuffix(PENDING).removesuffix(PREVIOUS)
-    if name != stem and is_name(stem):
+    text = name if isinstance(name, str) else f"({type(name).__name__})"
+    if is_name(text):
+        return text
+    stem = text.removesuffix(PENDING).removesuffix(PREVIOUS)
+    if is_name(stem):
         message = f"{name} is where a rotation of {stem} keeps another value of it, and drops it at its end"
         raise InvalidName(message, hint=f"use another name, such as {name.replace('.', '_')}", names=(name,))
-    message = f"{name!r:.80} is no secret name"
+    message = f"{text!r:.80} is no secret name"
     hint = "use 1 to 128 of A-Z a-z 0-9 _, not beginning with a digit"
-    raise InvalidName(message, hint=hint, names=(str(name)[:80],))
+    raise InvalidName(message, hint=hint, names=(text[:80],))
 
 
 def encoded(name: str, value: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sealproof import ComplianceValidator, SecretMetadata
 from sealproof.compliance import catalogue
 from sealproof.compliance.validator import Said
+from sealproof.errors import CallerError
 from sealproof.vault.audit.export import as_document
 from sealproof.vault.audit.home import pinned_key
 from sealproof.vault.audit.interface import AuditRecord, Established, Outcome
@@ -119,6 +120,23 @@ def test_records_without_their_correlation_contradict(validator: ComplianceValid
 def test_what_is_no_export_is_absent(validator: ComplianceValidator, document: dict[str, object]) -> None:
     assert not validator.validate_soc2_compliance(document)
     assert validator.judge_soc2(document).reasons[0].said is Said.ABSENT
+
+
+@pytest.mark.parametrize("wrong", ["text", 5, {"lines": []}, [5]])
+def test_what_is_no_metadata_and_no_log_is_named(validator: ComplianceValidator, wrong: Any) -> None:
+    with pytest.raises(CallerError, match="metadata of a secret is no"):
+        validator.validate_gdpr_compliance(wrong)
+    with pytest.raises(CallerError, match="metadata of a secret is no"):
+        validator.validate_hipaa_compliance(wrong)
+    if not isinstance(wrong, dict):
+        with pytest.raises(CallerError, match="an audit log is a mapping"):
+            validator.validate_soc2_compliance(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[], None])
+def test_no_log_at_all_is_named(validator: ComplianceValidator, wrong: Any) -> None:
+    with pytest.raises(CallerError, match="an audit log is a mapping"):
+        validator.validate_soc2_compliance(wrong)
 
 
 @given(st.sets(st.sampled_from(sorted(BREAKING))), st.sampled_from(sorted(BREAKING)))

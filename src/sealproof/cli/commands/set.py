@@ -13,6 +13,7 @@ from sealproof.cli.value_input import read_value
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.generate import generate_secure_key
 from sealproof.vault.handed import plain_name
+from sealproof.vault.patience import seal_beside_others
 from sealproof.vault.settings_file import settings_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def run(args: Arguments) -> int:
     environment = arguments.environment_of(args)
     custodian = Custodian(args.root, iterations=settings_of(args.root).key_derivation_iterations)
     check_description(custodian, args.tenant, args)
-    change = custodian.seal(args.tenant, environment, {args.name: _value(args)}, allow=args.allow)
+    values = {args.name: _value(args)}
+    change = seal_beside_others(custodian, args.tenant, environment, values, allow=args.allow)
     report(f"{args.tenant}/{environment}", change)
     describe(custodian, args.tenant, args)
     return 0

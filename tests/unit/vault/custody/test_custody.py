@@ -196,6 +196,9 @@ FAILED = {
     "setting a version of a rotation": (lambda manager: manager.set_secret("DB_PASSWORD.previous", "x"), InvalidName),
     "setting nothing": (lambda manager: manager.set_secret("DB_PASSWORD", ""), InvalidValue),
     "setting None": (lambda manager: manager.set_secret("DB_PASSWORD", None), InvalidValue),
+    "setting a name that is none": (lambda manager: manager.set_secret(None, "x"), InvalidName),
+    "reading a name that is none": (lambda manager: manager.get_secret(5), InvalidName),
+    "deleting a name that is none": (lambda manager: manager.delete_secret(b"DB_PASSWORD"), InvalidName),
     "setting a number": (lambda manager: manager.set_secret("DB_PASSWORD", 5), InvalidValue),
     "setting bytes": (lambda manager: manager.set_secret("DB_PASSWORD", b"hunter2"), InvalidValue),
     "setting no name": (lambda manager: manager.set_secret("1", "x"), InvalidName),
@@ -367,7 +370,7 @@ def test_a_key_that_was_handed_over_is_watched_too(root, tmp_path, monkeypatch):
 
 
 def test_whoever_loses_every_race_is_told(work, monkeypatch, log):
-    monkeypatch.setattr("sealproof.vault.custody.WRITE_TRIES", 3)
+    monkeypatch.setattr("sealproof.vault.patience.WRITE_TRIES", 3)
     tries = []
 
     async def lose(manager) -> None:
