@@ -46,9 +46,8 @@ def refuse_useless(rule: Rule, args: Arguments) -> None:
     """Raise CallerError if the rule allows in one environment what is asked for all of them at once."""
     whole = sorted(WHOLE.intersection(rule.operations))
     if rule.allows and whole and rule.environment != ANY:
-        message = (
-            f"{', '.join(whole)} is asked for all environments at once, so a rule for {rule.environment} allows none"
-        )
+        what = " and ".join(whole)
+        message = f"a rule for {rule.environment} would allow nothing: {what} is asked for all environments at once"
         words = f"--as {args.duty}" if args.duty else f"--operations {args.operations}"
         hint = f"sealproof access grant {shlex.quote(rule.subject)} {shlex.quote(rule.tenant)} --env '*' {words}"
         raise CallerError(message, hint=hint)
