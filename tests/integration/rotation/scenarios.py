@@ -29,7 +29,7 @@ def finished(bench: Bench, engine: Engine, plan: Plan, strategy: Strategy, *, wa
             break
         pasted = None
         if "--paste" in result.why:
-            pasted = bench.person.paste(result)
+            pasted = bench.person.make(result.rotation)
         else:
             bench.person.end_all_but(bench.current())
         result = engine.rotate(bench.name, plan, strategy=strategy, value=pasted, wait=wait)

@@ -11,14 +11,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 from hmac import compare_digest, digest
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from sealproof.loader.secret import Secret
 from sealproof.rotation.http import post_json
-
-if TYPE_CHECKING:
-    from sealproof.rotation.engine import Result
 
 SIGNING = "shared-with-the-service"
 CLIENT_ID = "client-of-the-service"
@@ -134,9 +131,9 @@ class Person:
     def __init__(self, url: str) -> None:
         self._url = f"{url}/dashboard"
 
-    def paste(self, result: Result) -> Secret:
+    def make(self, rotation: str) -> Secret:
         """Make the new secret of this rotation, or read off the one that was made for it."""
-        return Secret(self._click(button="make", rotation=result.rotation)["secret"])
+        return Secret(self._click(button="make", rotation=rotation)["secret"])
 
     def end_all_but(self, kept: Secret) -> None:
         """Delete every secret but `kept`."""

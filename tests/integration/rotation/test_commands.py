@@ -16,7 +16,8 @@ from sealproof.rotation.targets.postgres import PostgresTarget
 from sealproof.vault.custodian import Custodian
 from sealproof.vault.inventory import describe_missing
 
-from .bench import ENVIRONMENT, TENANT, at_key_set
+from .bench import ENVIRONMENT, TENANT, at_dashboard, at_key_set
+from .services import CLIENT_ID, Person, TokenService
 
 
 class Typist:
@@ -214,6 +215,24 @@ def test_keys_stay_while_a_login_is_rotated_and_giving_up_is_a_success(typist, p
     _configure(typist.root, owner, [first, second], grace=0)
     assert "rotated" in typist.type("rotate", "DATABASE_URL", "--force").stdout
     assert len(postgres.may_log_in() & {first, second}) == 1
+
+
+def test_a_client_secret_is_made_by_a_person_and_pasted(typist, start):
+    service = TokenService(at_once=1)
+    url = start(service)
+    at_dashboard(typist.root, url, at_once=1, service=service)
+    Custodian(typist.root).seal(TENANT, ENVIRONMENT, {"CLIENT_ID": CLIENT_ID.encode()})
+    with open(f"{typist.root}/tenants/acme/rotation.toml", "w", encoding="utf-8") as file:
+        file.write('[development.CLIENT_SECRET]\ntarget = "manual"\nwhere = "the dashboard"\n')
+        file.write(f'token_url = "{url}/api/token"\nclient_id = "CLIENT_ID"\n')
+    waiting = typist.type("rotate", "CLIENT_SECRET", "--force", code=1)
+    assert "handed over with --paste" in waiting.stdout
+    typed = typist.type("rotate", "CLIENT_SECRET", "--paste", stdin="a-typing-error\n", code=1)
+    assert "hand over another value" in typed.stdout
+    made = Person(url).make("by hand").reveal()
+    assert "rotated" in typist.type("rotate", "CLIENT_SECRET", "--paste", stdin=f"{made}\n").stdout
+    assert value_of(typist.root, "CLIENT_SECRET") == made
+    assert service.secrets == [made]
 
 
 def test_a_mistake_in_the_file_is_named(typist):

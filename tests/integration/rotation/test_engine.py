@@ -341,7 +341,7 @@ def test_a_manual_secret_waits_for_a_person_tests_what_was_handed_over_and_finis
 def test_what_was_pasted_before_a_crash_may_be_pasted_again_and_nothing_else(at):
     bench = at("manual")
     waiting = bench.engine().rotate(bench.name, bench.plan)
-    made = bench.person.paste(waiting)
+    made = bench.person.make(waiting.rotation)
 
     def crash(point):
         if point.endswith("tested:before"):
@@ -365,14 +365,14 @@ def test_a_value_pasted_anew_takes_the_place_of_the_one_before_it_was_tried(at):
 
     with pytest.raises(TargetUnavailable):
         bench.engine(reached=crash).rotate(bench.name, bench.plan, value=Secret("a-typing-error"))
-    made = bench.person.paste(waiting)
+    made = bench.person.make(waiting.rotation)
     assert bench.engine().rotate(bench.name, bench.plan, value=made).state is State.DONE
     assert bench.current().reveal() == made.reveal()
 
 
 def test_a_rotation_by_hand_is_not_given_up_once_the_old_value_has_ended(at):
     bench = at("manual")
-    made = bench.person.paste(bench.engine().rotate(bench.name, bench.plan))
+    made = bench.person.make(bench.engine().rotate(bench.name, bench.plan).rotation)
 
     def crash(point):
         if point.endswith("grace:before"):
@@ -387,7 +387,7 @@ def test_a_rotation_by_hand_is_not_given_up_once_the_old_value_has_ended(at):
 
 def test_a_rotation_by_hand_given_up_before_the_value_was_pasted_says_that_the_old_one_has_ended(at):
     bench = at("manual")
-    bench.person.paste(bench.engine().rotate(bench.name, bench.plan))
+    bench.person.make(bench.engine().rotate(bench.name, bench.plan).rotation)
     result = bench.engine().abandon(bench.name, bench.plan)
     assert result.state is State.ROLLED_BACK
     assert any("hand over the value that does" in note for note in result.notes)
