@@ -15,7 +15,7 @@ help:
 	@echo "make attacks every attack on every store; writes docs/attack-matrix.md"
 	@echo "make bench   measure, side by side"
 	@echo "make faults  break and kill the audit log, key life, backups and the whole vault at their file operations"
-	@echo "make crash   kill rotations at every pair of points, at every target (hours)"
+	@echo "make crash   kill rotations at every pair of points, at every target (an hour)"
 	@echo "make custody eight processes write 200 secrets each, and lose none"
 
 $(VENV)/.ready: pyproject.toml
