@@ -38,7 +38,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sealproof.errors import AccessDenied, CannotOpen, OlderBackup, SealproofError, UnknownSecret
+from sealproof.errors import AccessDenied, CannotOpen, InvalidValue, OlderBackup, SealproofError, UnknownSecret
 from sealproof.loader.files import open_root
 from sealproof.loader.keys import forget_keys
 from sealproof.loader.tenant import file_name
@@ -170,6 +170,9 @@ class Vault(RuleBasedStateMachine):
 
     def writing(self, draw):
         name, value = draw(st.sampled_from(NAMES)), draw(VALUES)
+        if not value:  # nearly always a variable that was not set: refused unless it is asked for
+            records = (("write.intent", "allow", name), ("write", "error", name))
+            return Deed("write", {"name": name, "value": ""}, lambda: self.model, records, refused=InvalidValue)
         records = (("write.intent", "allow", name), ("write", "allow", name))
         return Deed("write", {"name": name, "value": value}, lambda: self.with_values({name: value}), records)
 

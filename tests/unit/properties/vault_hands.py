@@ -140,7 +140,8 @@ class Hands:
         """Finish what a killed process left, and return the credential that had to be rotated to its end."""
         life = KeyLife(self.custodian, subject="user:tester")
         for operation in life.unfinished():
-            life.resume(operation)
+            if not life.waits_for(operation):
+                life.resume(operation)
         journal = self.custodian.keyring.journal
         for operation in journal.unfinished(RESTORE):
             names = [name for name in os.listdir(self.shelf) if name.endswith(".spbak")]
