@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sealproof.envelope.parse import Envelope, parse
-from sealproof.errors import SealproofError
+from sealproof.errors import KeyMissing, SealproofError
 from sealproof.loader.files import open_root
 from sealproof.loader.keys import find_keys
 from sealproof.loader.tenant import Place, file_name, open_tenant
@@ -69,7 +70,10 @@ class TenantView:
             with open_root(self.target.root) as root:
                 return find_keys(root, self.scope.tenant, self.scope.environment)
         except SealproofError as exc:
-            raise NoEvidence(f"no usable key for {self.scope}: {exc.message}", hint=exc.hint) from exc
+            hint = exc.hint
+            if isinstance(exc, KeyMissing) and not os.path.lexists(os.path.join(self.target.root, "keys")):
+                hint = f"run this where the store's keys are kept, or {exc.hint}"
+            raise NoEvidence(f"no usable key for {self.scope}: {exc.message}", hint=hint) from exc
 
     @cached_property
     def values(self) -> dict[str, bytes]:

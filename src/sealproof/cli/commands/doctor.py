@@ -20,7 +20,9 @@ from sealproof.errors import SealproofError
 from sealproof.loader.files import open_root
 from sealproof.loader.keys import find_keys, key_was_handed_over
 from sealproof.loader.tenant import Place, open_tenant, read_sealed
+from sealproof.signing import fingerprint
 from sealproof.vault.access import AccessControl
+from sealproof.vault.custodian import Custodian
 from sealproof.vault.foundation import work_tree
 from sealproof.vault.journal import Journal
 from sealproof.vault.settings_file import settings_of
@@ -72,9 +74,10 @@ def _store(args: Arguments) -> Iterator[tuple[bool, str]]:
         yield True, "key: handed over from outside the store"
     elif "keys" in names:
         yield True, "key: the store's own keys/ (for development and custody, not for production hosts)"
+        yield _writer(args.root)
         yield _policy(args.root)
     else:
-        yield False, "key: none (hint: set SEALPROOF_KEY_FILE)"
+        yield False, "key: none (hint: run this where the store's keys are kept, or set SEALPROOF_KEY_FILE)"
     anchor = next((name for name in ("SEALPROOF_MIN_GENERATION", "SEALPROOF_STATE") if os.environ.get(name)), "")
     yield (
         True,
@@ -95,6 +98,15 @@ def _strays(root: str) -> Iterator[tuple[bool, str]]:
             yield False, f"store {path}: no directory, so it is no tenant (hint: ls -la {path})"
     except SealproofError as error:
         yield False, f"store {root}/tenants: {error.message} (hint: {error.hint})"
+
+
+def _writer(root: str) -> tuple[bool, str]:
+    """Look for what signs every save: without it the store still opens, and nobody notices until the next change."""
+    try:
+        key = Custodian(root).keyring.signing_key("writer")
+    except SealproofError as error:
+        return False, f"writer: {error.message}, so nothing can be saved (hint: {error.hint})"
+    return True, f"writer: {fingerprint(key.public)} signs what is saved"
 
 
 def _policy(root: str) -> tuple[bool, str]:

@@ -257,7 +257,8 @@ class PolicyFile:
             if pinned:
                 return pinned
         message = f"{self.root}/keys/signing has no policy key, so no policy can be believed"
-        raise KeyMissing(message, hint=f"sealproof init --root {self.root}")
+        away = "run this where the store's keys are kept"
+        raise KeyMissing(message, hint=away if keys is None else f"sealproof init --root {self.root}")
 
     def _check_marks(self, root: Directory, policy: Policy) -> str:
         """Refuse a policy older than what was seen, remember a newer one, and return its digest in hex."""
