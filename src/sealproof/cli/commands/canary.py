@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sealproof.cli import arguments, console
-from sealproof.cli.changes import check_description, describe, report
+from sealproof.cli.changes import check_description, describe, forget, report
 from sealproof.cli.recorded import PLATFORM, recorded
 from sealproof.cli.value_input import read_value
 from sealproof.errors import CallerError, SealproofError, StoreExists, TargetUnavailable, UnknownSecret
@@ -94,12 +94,14 @@ def _remove(args: Arguments) -> int:
     environment = arguments.environment_of(args)
     _check_listed(args, environment)
     custodian = Custodian(args.root)
+    check_description(custodian, args.tenant, args)
     present = {entry.name for entry in custodian.envelope(args.tenant, environment).entries}
     with recorded(args.root, "canary.remove", tenant=args.tenant, environment=environment):
         if args.name in present:
-            report(f"{args.tenant}/{environment}", custodian.remove(args.tenant, environment, args.name))
+            change = custodian.remove(args.tenant, environment, args.name)
+            report(f"{args.tenant}/{environment}", change)
+            forget(custodian, args.tenant, change)
         canaries.strike(args.root, args.tenant, environment, args.name)
-    console.say(f"its entry in the manifest stays until: sealproof manifest {args.tenant} --prune")
     return 0
 
 
