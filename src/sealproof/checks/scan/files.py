@@ -154,16 +154,17 @@ def _from_git(listing: Listing, prefix: str) -> None:
             _list(listing, whole)
         else:
             listing.skipped.add(Skip.SUBMODULE, whole)
-    for path in ignored:
-        _ignored(listing, os.path.join(prefix, path))
+    # A directory that holds ignored files alone is named, and they may be named as well.
+    found = [entry for path in ignored for entry in _ignored(listing, os.path.join(prefix, path))]
+    listing.entries += dict.fromkeys(found)
 
 
-def _ignored(listing: Listing, path: str) -> None:
-    """Count what is ignored, but for the plain environment files in it."""
+def _ignored(listing: Listing, path: str) -> Iterator[Entry]:
+    """Yield the plain environment files in what is ignored, and count the rest."""
     place = os.path.join(listing.source, path.rstrip(os.sep))
     if not os.path.isdir(place) or os.path.islink(place):
         if is_environment_file(path):
-            listing.entries.append(Entry(path, tracked=False, ignored=True))
+            yield Entry(path, tracked=False, ignored=True)
         else:
             listing.skipped.add(Skip.IGNORED, path)
         return
@@ -175,8 +176,8 @@ def _ignored(listing: Listing, path: str) -> None:
             name for name in directories if left_out(os.path.join(where, name), name, listing.keys) is None
         )
         base = os.path.relpath(where, listing.source)
-        found = [os.path.join(base, name) for name in sorted(names) if is_environment_file(name)]
-        listing.entries += [Entry(one, tracked=False, ignored=True) for one in found]
+        for name in filter(is_environment_file, sorted(names)):
+            yield Entry(os.path.join(base, name), tracked=False, ignored=True)
 
 
 def is_environment_file(path: str) -> bool:

@@ -556,6 +556,13 @@ def test_a_live_value_in_a_plain_file_that_git_ignores_is_found(project, scan, q
     assert finding.severity is None, "the check's own: plain text is plain text"
 
 
+def test_an_ignored_file_in_a_directory_of_its_own_is_counted_once(project, scan, quick):
+    quick()
+    (project / "secrets/tenants/aurora/old").mkdir()
+    (project / "secrets/tenants/aurora/old/.env").write_text(f"API_TOKEN={value_of(project)}\n")
+    assert states(scan(), Status.FAIL).keys() == {"secrets/tenants/aurora/old/.env:1"}
+
+
 @pytest.mark.parametrize("name", [".venv/lib/.env", "node_modules/a/.env", "notes.ignored"])
 def test_other_ignored_files_are_left_alone(project, scan, quick, name):
     quick()
