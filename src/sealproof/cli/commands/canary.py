@@ -4,7 +4,7 @@ sealproof canary add TENANT NAME           draw a value that looks like any othe
 sealproof canary list [TENANT]             where canaries are, and who touched them
 sealproof canary remove TENANT NAME        drop the secret, and take it off the list
 sealproof canary seen TENANT NAME --where TEXT    its value was used somewhere: raise the alarm
-sealproof canary test                      send a drill to every sink, and say which took it
+sealproof canary test                      send a drill to every sink, and say which did not take it
 
 The list lies in keys/ and nowhere else. Alarms go to ALERT_WEBHOOK_URL and ALERT_LOG_PATH.
 """
