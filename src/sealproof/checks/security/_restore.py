@@ -7,28 +7,45 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from sealproof.checks.security._index import staged
+from sealproof.envelope.grammar import FILE_MAX
+from sealproof.errors import DataError
 from sealproof.vault.foundation import work_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sealproof.checks.context import Context
 
 _GIT_SECONDS = 30
 _DIFFERS = 1  # git-diff(1): --quiet implies --exit-code
 
 
-def restore(ctx: Context) -> str:
+def restore(ctx: Context, *, accept: Callable[[bytes], object] | None = None) -> str:
     """Return the command that restores the tenant's file from git, else what to do without it.
 
-    It is the command only where it helps: the file is tracked, and what git has is not what lies there.
+    It is the command only where it helps: the file is tracked, what git has is not what lies there, and `accept` does
+    not raise DataError for it.
     """
     path = os.path.abspath(os.path.join(ctx.target.root, ctx.tenant.path))
     tree = work_tree(ctx.target.root)
     if tree is not None:
         inside = os.path.relpath(os.path.realpath(path), os.path.realpath(tree))
         tracked = _git(tree, "ls-files", "--error-unmatch", "--", inside) == 0
-        if tracked and _git(tree, "diff", "--quiet", "--no-ext-diff", "--no-textconv", "--", inside) == _DIFFERS:
+        differs = _git(tree, "diff", "--quiet", "--no-ext-diff", "--no-textconv", "--", inside) == _DIFFERS
+        if tracked and differs and (accept is None or _is_accepted(tree, inside, accept)):
             return shlex.join(["git", "-C", tree, "checkout", "--", inside])
     return f"restore {ctx.tenant.path} from backup"
+
+
+def _is_accepted(tree: str, path: str, accept: Callable[[bytes], object]) -> bool:
+    data = staged(tree, path, limit=FILE_MAX)
+    try:
+        if data is not None:
+            accept(data)
+    except DataError:
+        return False
+    return data is not None
 
 
 def _git(tree: str, *words: str) -> int:

@@ -67,10 +67,12 @@ def _as_new_as_seen(ctx: Context) -> Finding:
     view = ctx.tenant
     place = Place(view.scope.tenant, view.scope.environment, ctx.target.root)
     try:
-        host_anchors(place, now=ctx.now).check_generation(view.envelope)
+        anchors = host_anchors(place, now=ctx.now)
+        anchors.check_generation(view.envelope)
     except StaleFile as exc:
         expected = "the newest file that this host has seen: an older one brings revoked values back"
-        return failed(view.path, f"rolled back: {exc.message}", expected=expected, fix=restore(ctx))
+        fix = restore(ctx, accept=lambda data: anchors.check_generation(parse(data)))
+        return failed(view.path, f"rolled back: {exc.message}", expected=expected, fix=fix)
     except SealproofError as exc:
         reason = f"opens as found, but this host's anchors cannot be read: {exc.message}"
         return not_evaluated(view.path, reason, fix=exc.hint)

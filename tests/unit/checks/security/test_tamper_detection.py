@@ -269,6 +269,24 @@ def test_a_file_that_was_rolled_back_fails_with_both_generations(store, run_chec
     assert "rolled back: aurora/development is generation 3, this host has seen 4" in finding.observed
 
 
+@pytest.mark.parametrize("committed", [1, 4])
+def test_git_is_named_against_a_rollback_only_where_it_has_the_newest_file(
+    store, run_check, failure, state, git, committed
+):
+    git(store, "init", "--quiet")
+    if committed == 1:
+        git(store, "add", PATH)
+    third = _four_generations(store)
+    if committed == 4:
+        git(store, "add", PATH)
+    with open_root(str(store)) as root:
+        open_tenant(Place("aurora", "development", str(store)), root)
+    (store / PATH).write_bytes(third)
+    fix = failure(run_check(store, "SEC-003", "aurora")).fix
+    assert fix.startswith("git -C") == (committed == 4)
+    assert committed == 4 or fix == f"restore {PATH} from backup"
+
+
 def test_a_file_below_the_pinned_minimum_fails(store, run_check, failure, monkeypatch):
     monkeypatch.setenv("SEALPROOF_MIN_GENERATION", "7")
     assert "is generation 1, the pinned minimum is 7" in failure(run_check(store, "SEC-003", "aurora")).observed
