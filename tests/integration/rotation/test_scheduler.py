@@ -231,6 +231,15 @@ def test_a_webhook_that_is_away_does_not_stop_a_rotation(described, clock):
     assert "was not delivered" in outcome.detail
 
 
+def test_nobody_is_said_to_be_told_by_a_webhook_that_is_away(described, clock):
+    notifier = WebhookNotifier("http://127.0.0.1:1/hook", deadline_s=1)
+    scheduler = AutoRotationScheduler(TENANT, root=described, clock=clock, notifiers=[notifier])
+    clock.now += 89 * DAY
+    for _ in range(2):
+        assert run(scheduler) == [("COOKIE_KEY", "untold")]
+    scheduler.close()
+
+
 @pytest.mark.parametrize("url", ["http://example.org/x", "ftp://127.0.0.1/", "not a url", "http://[bad"])
 def test_notices_travel_over_tls_or_loopback_only(url):
     with pytest.raises(ConfigurationError):
