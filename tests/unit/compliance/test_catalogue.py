@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sealproof.cli.main import COMMANDS
 from sealproof.compliance import catalogue
 from sealproof.compliance.catalogue import SUITE_CHECKS, build, load
 from sealproof.errors import ConfigurationError
@@ -24,13 +25,6 @@ CHECKS = load().checks
 # Rule: a changed mapping raises the version. Change both together, and never an old line.
 MAPPINGS_BY_VERSION = {"1": "dc126ac18986c313bcf20c5342d46dc3a62e76d6beb342e3eab6e367e033fac0"}
 
-COMMANDS = frozenset(
-    {
-        *("init", "seal", "open", "edit", "set", "get", "list", "diff", "run", "check", "report", "rotate", "key"),
-        *("recipient", "access", "audit", "backup", "sync", "load", "monitor", "agent", "doctor", "explain", "merge"),
-        *("scan", "import", "export", "waiver", "record", "incident", "canary"),
-    },
-)
 TENANT_SCOPE = {
     *(f"SEC-{number:03}" for number in (1, 2, 3, 4, 5, 18)),
     *(f"CMP-{number:03}" for number in (1, 2, 4, 6, 7, 8, 9, 14, 17)),

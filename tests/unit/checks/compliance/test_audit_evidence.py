@@ -152,6 +152,8 @@ def review(store, *, at, **changes):
 def reviewed(people, write):
     """A store that owes a review, with one log besides the platform's."""
     shutil.rmtree(people / "audit" / "platform")
+    shutil.rmtree(people / "keys" / "audit" / "platform")  # what knows of it: a log that is gone owes a review, too
+    (people / "keys" / "signing" / "audit-platform.pub").unlink()
     write(NOON - 40 * DAY)
     return people
 
