@@ -102,6 +102,6 @@ def _told(ctx: Context, tenant: str, some: tuple[Canary, ...], limit: int) -> Fi
             where, f"{counted(len(due), 'touch', 'touches')} of canaries, all told" if due else "no canary was touched"
         )
     named = ", ".join(untold[:_NAMED]) + (", …" if len(untold) > _NAMED else "")
-    observed = f"{len(untold)} of {counted(len(due), 'touch', 'touches')} told nobody: records {named}"
+    observed = f"{len(untold)} of {len(due)} touches told nobody: records {named}"
     fix = f"{command(ctx, 'canary', 'list', tenant)}; treat it as an incident"
     return failed(where, observed, expected=f"each touch is told to every sink within {limit} s", fix=fix)
